@@ -1,0 +1,246 @@
+"""The one place that talks to Git. Everything here reads: no ref, index or file of the user's is moved."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import git
+
+from reproof import redact
+from reproof.errors import ReproofError
+
+NOT_CODE = (
+    "results",
+    "reports",
+    "experiments",
+    "training_reports",
+    "notes",
+    "params.yaml",
+    "dvc.lock",
+    ".dvc/tmp",
+)
+"""What a run writes, or what people write about runs: no part of the identity of the code."""
+
+EXPERIMENT_REFS = "refs/exps/"
+"""Where DVC keeps its experiments: refs/exps/<2 of the baseline>/<38 of it>/<name>."""
+
+_MAX_NAMED_FILES = 50
+
+
+@dataclass(frozen=True)
+class CodeState:
+    """What code ran: the commit it started from, and the tree as it really was.
+
+    Inside `dvc exp run` HEAD is the baseline, and the experiment becomes a commit only afterwards. So
+    `code_tree`, the Git tree id of the working tree without `NOT_CODE`, is the identity; it can be
+    computed again from the experiment's commit (`tree_of`). `dirty` says whether it differs from HEAD's.
+    """
+
+    commit: str | None
+    code_tree: str | None
+    branch: str | None
+    dirty: bool | None
+    changed: dict[str, str]
+    remote: str | None
+    reason: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def open_repository(path: Path) -> git.Repo:
+    """Open the repository that holds `path`.
+
+    Raises:
+        ReproofError: when there is none.
+    """
+    try:
+        return git.Repo(path, search_parent_directories=True)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+        raise ReproofError(
+            "not inside a Git repository", where=path, hint="git init && git add -A && git commit -m Start"
+        ) from error
+
+
+def code_state(project: Path) -> CodeState:
+    """Read the state of the code of `project`, a folder in a Git working tree.
+
+    Without Git, or before the first commit, the facts are null and `reason` says why.
+    """
+    try:
+        repo = open_repository(project)
+    except ReproofError:
+        return CodeState(None, None, None, None, {}, None, "not inside a Git repository")
+    with repo:
+        branch = None if repo.head.is_detached else repo.active_branch.name
+        remote = _remote(repo)
+        if not repo.head.is_valid():
+            tree = _working_tree(repo, project, None)
+            return CodeState(None, tree, branch, None, {}, remote, "the repository has no commit yet")
+        commit = repo.head.commit.hexsha
+        recorded = tree_of(repo, commit, project)
+        tree = _working_tree(repo, project, commit)
+        changed = {} if tree == recorded else _changed(repo, project)
+        return CodeState(commit, tree, branch, tree != recorded, changed, remote)
+
+
+def tree_of(repo: git.Repo, commit: str, project: Path) -> str:
+    """Return the code tree id (see `CodeState`) of `project` as `commit` holds it."""
+    with _scratch_index(repo) as scratch:
+        scratch.run("read-tree", commit)
+        return scratch.code_tree(project)
+
+
+def file_at(repo: git.Repo, rev: str, path: str) -> bytes | None:
+    """Return the bytes of `path` (from the top of the repository) at `rev`; None where it is not."""
+    try:
+        blob = repo.commit(rev).tree / path
+    except (KeyError, git.BadName, ValueError):
+        return None
+    return bytes(blob.data_stream.read()) if blob.type == "blob" else None
+
+
+def prefix(repo: git.Repo, project: Path) -> str:
+    """Return the path of `project` from the top of the repository, with a slash at its end; '' at the top."""
+    top = Path(str(repo.working_tree_dir)).resolve()
+    relative = project.resolve().relative_to(top).as_posix()
+    return "" if relative == "." else f"{relative}/"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a name stands for: its commit, and the experiment's name when it is one."""
+
+    commit: str
+    experiment: str | None
+
+
+def resolve(repo: git.Repo, name: str) -> Revision:
+    """Resolve an experiment's name, a branch, a tag or a commit.
+
+    Raises:
+        ReproofError: when it is none of these, or when several experiments bear the name.
+    """
+    named = {str(ref.path): ref for ref in git.Reference.iter_items(repo, EXPERIMENT_REFS)}
+    matching = {path: ref for path, ref in named.items() if path == name or _experiment_name(path) == name}
+    commits = {ref.commit.hexsha for ref in matching.values()}
+    if len(commits) > 1:
+        raise ReproofError(
+            f"{len(commits)} experiments are called {name!r}",
+            hint="name one by its commit: " + ", ".join(sorted(commit[:10] for commit in commits)),
+        )
+    if commits:
+        return Revision(commits.pop(), _experiment_name(next(iter(matching))))
+    if not name or name.startswith("-"):
+        raise ReproofError(f"no such revision: {name!r}")
+    try:
+        commit = repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except git.GitCommandError as error:
+        known = sorted({_experiment_name(path) for path in named})
+        raise ReproofError(
+            f"no such revision: {name!r}",
+            expected="an experiment's name, a branch, a tag or a commit",
+            hint=f"experiments here: {', '.join(known[:10])}"
+            if known
+            else "there are no experiments here yet",
+        ) from error
+    experiment = next((_experiment_name(p) for p, ref in named.items() if ref.commit.hexsha == commit), None)
+    return Revision(str(commit), experiment)
+
+
+def checkout(folder: Path) -> str | None:
+    """Return the commit that `folder` is checked out at, with `+changed` when files in it differ from it."""
+    try:
+        with open_repository(folder) as repo:
+            changed = repo.git.status("--porcelain", "--", str(folder))
+            return repo.head.commit.hexsha + ("+changed" if changed else "")
+    except (ReproofError, ValueError):  # ValueError: no commit yet
+        return None
+
+
+def pull_request(env: Mapping[str, str] = os.environ) -> str | None:
+    """Return the number of the pull or merge request that a CI job runs for."""
+    if number := env.get("CI_MERGE_REQUEST_IID"):
+        return number
+    found = re.fullmatch(r"refs/pull/(\d+)/(?:merge|head)", env.get("GITHUB_REF", ""))
+    return found.group(1) if found else None
+
+
+def _experiment_name(ref_path: str) -> str:
+    # refs/exps/ab/cdef…/name: three parts come before the name.
+    return ref_path.removeprefix(EXPERIMENT_REFS).split("/", 2)[-1]
+
+
+def _remote(repo: git.Repo) -> str | None:
+    names = [remote.name for remote in repo.remotes]
+    if not names:
+        return None
+    name = "origin" if "origin" in names else names[0]
+    return redact.url(next(iter(repo.remote(name).urls), ""))
+
+
+def _changed(repo: git.Repo, project: Path) -> dict[str, str]:
+    """Changed and untracked code files with Git's two status letters; at most `_MAX_NAMED_FILES`."""
+    listing = repo.git.status(
+        "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", str(project)
+    )
+    ours = prefix(repo, project)
+    changed: dict[str, str] = {}
+    for entry in filter(None, listing.split("\0")):
+        letters, path = entry[:2], entry[3:]
+        inner = path.removeprefix(ours)
+        if not any(inner == name or inner.startswith(f"{name}/") for name in NOT_CODE):
+            changed[inner] = letters.strip()
+    return dict(sorted(changed.items())[:_MAX_NAMED_FILES])
+
+
+def _working_tree(repo: git.Repo, project: Path, commit: str | None) -> str:
+    with _scratch_index(repo) as scratch:
+        # The user's index carries what Git knows of each file's time and size, which saves hashing them.
+        own_index = Path(repo.git.rev_parse("--path-format=absolute", "--git-path", "index"))
+        if own_index.exists():
+            shutil.copyfile(own_index, scratch.index)
+        elif commit:
+            scratch.run("read-tree", commit)
+        exclude = [f":(exclude,top){prefix(repo, project)}{name}" for name in NOT_CODE]
+        scratch.run("add", "--all", "--ignore-errors", "--", str(project), *exclude)
+        return scratch.code_tree(project)
+
+
+class _scratch_index:
+    """An index and an object store of our own, beside the user's: Git can write trees, and nothing stays."""
+
+    def __init__(self, repo: git.Repo) -> None:
+        self._repo = repo
+
+    def __enter__(self) -> _scratch_index:
+        self._folder = tempfile.TemporaryDirectory(prefix="reproof-index-")
+        self.index = Path(self._folder.name) / "index"
+        objects = Path(self._folder.name) / "objects"
+        objects.mkdir()
+        theirs = self._repo.git.rev_parse("--path-format=absolute", "--git-path", "objects")
+        self._env = {
+            "GIT_INDEX_FILE": str(self.index),
+            "GIT_OBJECT_DIRECTORY": str(objects),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(theirs),
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def run(self, *arguments: str) -> str:
+        return str(self._repo.git.execute(["git", *arguments], env=self._env))
+
+    def code_tree(self, project: Path) -> str:
+        base = prefix(self._repo, project)
+        paths = [f":(top){base}{name}" for name in NOT_CODE]
+        self.run("rm", "-r", "--cached", "--quiet", "--force", "--ignore-unmatch", "--", *paths)
+        return self.run("write-tree", *([f"--prefix={base}"] if base else []))

@@ -1,0 +1,61 @@
+"""Secrets out of everything that is recorded: URLs, command lines, error texts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit, urlunsplit
+
+HIDDEN = "***"
+
+_SECRET_NAME = re.compile(r"(?i)(token|secret|passw|passphrase|credential|api[-_]?key|private[-_]?key|auth)")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]+")
+_SECRET_IN_QUERY = re.compile(r"(?i)([?&;][^=&;\s]*(?:token|secret|passw|key|auth|sig)[^=&;\s]*=)[^&;\s#]+")
+_MIN_SECRET_LENGTH = 6
+"""Shorter values of secret variables are not searched for: they would blot out ordinary words."""
+
+
+def url(text: str) -> str:
+    """Return a URL without user name, password and secret query values.
+
+    A user name stays in `ssh://git@host/path` and `git@host:path`: it is how the address works, and
+    no secret.
+    """
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return HIDDEN
+    if (
+        parts.scheme
+        and "@" in parts.netloc
+        and not (parts.scheme.endswith("ssh") and ":" not in parts.netloc)
+    ):
+        parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+        text = urlunsplit(parts)
+    return _SECRET_IN_QUERY.sub(rf"\1{HIDDEN}", text)
+
+
+def text(value: str, env: Mapping[str, str] = os.environ) -> str:
+    """Return `value` with credentials in URLs, and the values of secret variables in `env`, removed."""
+    for name, secret in env.items():
+        if len(secret) >= _MIN_SECRET_LENGTH and _SECRET_NAME.search(name):
+            value = value.replace(secret, HIDDEN)
+    return _URL.sub(lambda match: url(match.group()), value)
+
+
+def argv(arguments: Sequence[str], env: Mapping[str, str] = os.environ) -> list[str]:
+    """Return a command line whose secret options (`--token X`, `--api-key=X`) carry no value."""
+    clean: list[str] = []
+    hide_next = False
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if hide_next:
+            clean.append(HIDDEN)
+            hide_next = False
+        elif name.startswith("-") and _SECRET_NAME.search(name):
+            clean.append(f"{name}={HIDDEN}" if equals else argument)
+            hide_next = not equals
+        else:
+            clean.append(text(argument, env))
+    return clean
