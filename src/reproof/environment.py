@@ -166,9 +166,9 @@ def gpu_facts() -> tuple[list[dict[str, Any]] | None, str | None, str | None]:
 
 @functools.cache
 def fingerprint() -> str:
-    """Return 12 hex digits that name this kind of machine: timings are compared only where they are equal.
+    """Return 12 hex digits that name this kind of machine: only equal ones have comparable timings.
 
-    It covers CPU model and architecture, usable cores, memory in GiB, and GPUs with their driver; no host name.
+    It covers CPU model and architecture, usable cores, memory in GiB, GPUs and their driver; no host name.
     """
     _, model = _cpu_info()
     gpus, _, driver = gpu_facts()
@@ -217,6 +217,6 @@ def _os_name() -> str:
 
 
 def _torch_cuda() -> str | None:
-    """The CUDA version that torch was built for, where torch is loaded already; it is never loaded for this."""
+    """The CUDA version that torch was built for; only where torch is loaded already."""
     torch = sys.modules.get("torch")
     return getattr(torch.version, "cuda", None) if torch else None

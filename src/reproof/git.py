@@ -209,8 +209,7 @@ def _working_tree(repo: git.Repo, project: Path, commit: str | None) -> str:
             shutil.copyfile(own_index, scratch.index)
         elif commit:
             scratch.run("read-tree", commit)
-        exclude = [f":(exclude,top){prefix(repo, project)}{name}" for name in NOT_CODE]
-        scratch.run("add", "--all", "--ignore-errors", "--", str(project), *exclude)
+        scratch.run("add", "--all", "--", str(project))
         return scratch.code_tree(project)
 
 
