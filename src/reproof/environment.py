@@ -141,8 +141,8 @@ def cgroup_quota() -> float | None:
 
 
 @functools.cache
-def gpu_facts() -> tuple[list[dict[str, Any]] | None, str | None, str | None]:
-    """Return NVIDIA's GPUs, or None and the reason; and the driver's version."""
+def gpu_facts() -> tuple[dict[str, dict[str, Any]] | None, str | None, str | None]:
+    """Return NVIDIA's GPUs by index, or None and the reason; and the driver's version."""
     try:
         import pynvml
     except ImportError:
@@ -152,11 +152,11 @@ def gpu_facts() -> tuple[list[dict[str, Any]] | None, str | None, str | None]:
     except pynvml.NVMLError as error:
         return None, f"NVML: {error}", None
     try:
-        found = []
+        found = {}
         for index in range(pynvml.nvmlDeviceGetCount()):
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
             memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-            found.append({"name": pynvml.nvmlDeviceGetName(handle), "memory_bytes": int(memory.total)})
+            found[str(index)] = {"name": pynvml.nvmlDeviceGetName(handle), "memory_bytes": int(memory.total)}
         return found, None if found else "NVML sees no GPU", str(pynvml.nvmlSystemGetDriverVersion())
     except pynvml.NVMLError as error:
         return None, f"NVML: {error}", None

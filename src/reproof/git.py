@@ -29,7 +29,8 @@ NOT_CODE = (
 """What a run writes, or what people write about runs: no part of the identity of the code."""
 
 EXPERIMENT_REFS = "refs/exps/"
-"""Where DVC keeps its experiments: refs/exps/<2 of the baseline>/<38 of it>/<name>."""
+_EXPERIMENT_REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
+"""DVC's experiments, by their baseline; its own bookkeeping lies beside them (refs/exps/exec, …/stash)."""
 
 _MAX_NAMED_FILES = 50
 
@@ -128,7 +129,8 @@ def resolve(repo: git.Repo, name: str) -> Revision:
     Raises:
         ReproofError: when it is none of these, or when several experiments bear the name.
     """
-    named = {str(ref.path): ref for ref in git.Reference.iter_items(repo, EXPERIMENT_REFS)}
+    refs = git.Reference.iter_items(repo, EXPERIMENT_REFS)
+    named = {str(ref.path): ref for ref in refs if _EXPERIMENT_REF.fullmatch(str(ref.path))}
     matching = {path: ref for path, ref in named.items() if path == name or _experiment_name(path) == name}
     commits = {ref.commit.hexsha for ref in matching.values()}
     if len(commits) > 1:
@@ -174,8 +176,8 @@ def pull_request(env: Mapping[str, str] = os.environ) -> str | None:
 
 
 def _experiment_name(ref_path: str) -> str:
-    # refs/exps/ab/cdef…/name: three parts come before the name.
-    return ref_path.removeprefix(EXPERIMENT_REFS).split("/", 2)[-1]
+    found = _EXPERIMENT_REF.fullmatch(ref_path)
+    return found.group(1) if found else ref_path
 
 
 def _remote(repo: git.Repo) -> str | None:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reproof.errors import ReproofError
 
@@ -22,6 +22,22 @@ class Params(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class RunParams(Params):
+    """What every run has; the user's own model adds its blocks to it.
+
+    `summary` names the few headline metrics of `dvc exp show`: `{short name: stage.metric}`, for example
+    `{accuracy: evaluate.test.accuracy}`. `links` are addresses that no machine can know, such as a
+    dashboard's. Threads are pinned because another number of them gives other bits.
+    """
+
+    seed: int = Field(ge=0, lt=2**32)
+    threads: int = Field(ge=1, le=1024)
+    deterministic: bool = True
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    summary: dict[str, str]
+    links: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+"""`reproof export REV`: any recorded run, out of Git and DVC, as a folder of its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from reproof import dvc, files, git
+from reproof.errors import ReproofError
+
+LATEST = "results/latest"
+_MAX_NAME_LENGTH = 100
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Where a run was written, and what it is."""
+
+    folder: Path
+    commit: str
+    run_id: str | None
+    status: str | None
+    files: int
+    size_bytes: int
+
+
+def export_run(root: Path, name: str, output: Path | None = None) -> Exported:
+    """Write the run that a revision holds to `results/<run-name>/`, checkpoint and all.
+
+    Small files come from Git, large ones by their hash from DVC's cache or else its remote. The folder
+    appears whole or not at all.
+
+    Args:
+        root: the project's folder.
+        name: an experiment, branch, tag or commit.
+        output: the folder to write; default `results/<experiment's name, or the run id>`.
+
+    Raises:
+        ReproofError: no such revision, no record there, a file that neither cache nor remote holds, or
+            the folder exists already.
+    """
+    with git.open_repository(root) as repo:
+        revision = git.resolve(repo, name)
+        inner = git.prefix(repo, root)
+        meta_bytes = git.file_at(repo, revision.commit, f"{inner}{LATEST}/meta.json")
+    if meta_bytes is None:
+        raise ReproofError(
+            "no run is recorded there",
+            where=f"{name} ({revision.commit[:10]})",
+            expected=f"{LATEST}/meta.json in that commit",
+            hint="`dvc exp show` lists experiments; commit a run's results to keep them on a branch",
+        )
+    with tempfile.TemporaryDirectory(prefix="reproof-export-") as scratch:
+        held = Path(scratch) / "meta.json"
+        held.write_bytes(meta_bytes)
+        meta = files.read_json(held)
+    run_id = str(meta.get("run_id") or revision.commit[:10])
+    destination = output or root / "results" / folder_name(revision.experiment or run_id)
+    if destination.exists():
+        raise ReproofError(
+            "this folder exists already",
+            where=destination,
+            hint="it is left as it is: remove it, or name another with --output",
+        )
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the destination, so that the last step is a rename.
+    beside = Path(tempfile.mkdtemp(dir=destination.parent, prefix=".export-"))
+    try:
+        dvc.fetch(root, revision.commit, LATEST, beside / "run")
+        (beside / "run").replace(destination)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    written = [path for path in destination.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in written)
+    return Exported(destination, revision.commit, meta.get("run_id"), meta.get("status"), len(written), size)
+
+
+def folder_name(name: str) -> str:
+    """Return a name as one legal folder name on every system; names that need no change keep theirs."""
+    clean = re.sub(r"[^\w.-]+", "-", name).strip("-. ")[:_MAX_NAME_LENGTH]
+    reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d|latest|history\.json|verify)(\..*)?", clean)
+    return f"run-{clean}" if reserved or not clean else clean

@@ -1,0 +1,232 @@
+"""The record of a run: what `summarize` assembles from the stages' own records.
+
+It is a function of params.yaml and those records: no clock, no machine of its own. So the record tells of
+the execution that really computed, also when DVC brought that one back from its run cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reproof import clock, digest, dvc, files, git, params, redact
+from reproof.errors import ReproofError
+
+SCHEMA_VERSION = 1
+STATUSES = ("in_progress", "success", "partial", "failed")
+ANCHOR = "train"
+"""The stage whose execution names the run; without it, the stage that ended last."""
+
+
+def overrides(root: Path, raw: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
+    """Return the params that differ from params.yaml at HEAD, with both values; None where there is no HEAD.
+
+    Inside `dvc exp run` HEAD is the baseline, so these are the values that `-S` set.
+    """
+    try:
+        with git.open_repository(root) as repo:
+            before = git.file_at(repo, "HEAD", git.prefix(repo, root) + "params.yaml")
+        return None if before is None else params.differences(params.parse(before, "HEAD")[0], raw)
+    except ReproofError:
+        return None
+
+
+def mark(
+    results: Path, status: str, *, run_id: str | None = None, error: Mapping[str, str] | None = None
+) -> None:
+    """Say at once that the run in `results` is in progress or failed: no crash leaves the last success.
+
+    Numbers stay only where a stage after `summarize` failed: they were measured by this very run.
+    """
+    summary_path, meta_path = results / "summary.json", results / "meta.json"
+    summary = _summary(status, {}, None, None)
+    meta: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id,
+        "status": status,
+        "error": error,
+    }
+    if status == "failed":
+        summary = _read(summary_path) | {"status": status, "end_time": clock.now()}
+        meta = _read(meta_path) | {"status": status, "error": error}
+    files.write_json(summary_path, summary)
+    files.write_json(meta_path, meta)
+
+
+def summarize(
+    results: Path,
+    stages: Sequence[str],
+    config: bytes,
+    model: params.RunParams,
+    changed: Mapping[str, Any] | None,
+) -> str:
+    """Write config.yaml, meta.json, digests.json and summary.json of the run in `results`.
+
+    Args:
+        results: the run's folder; `stages/<name>.json` lie in it.
+        stages: the stages that a whole run has, in their order.
+        config: the params file, byte for byte.
+        model: the same, read.
+        changed: the params that differ from HEAD's (see `overrides`).
+
+    Returns:
+        The run's status.
+
+    Raises:
+        ReproofError: when no stage has a record, or `params.summary` names a metric that no stage has.
+    """
+    records = {
+        name: _record(results, name) for name in stages if (results / "stages" / f"{name}.json").exists()
+    }
+    if not records:
+        raise ReproofError("no stage has left a record", where=results / "stages", hint="dvc repro")
+    absent = {name: "the stage has not run" for name in stages if name not in records}
+    missing = absent | {
+        f"{name}.{part}": why for name, record in records.items() for part, why in record["missing"].items()
+    }
+    status = _status(records, missing)
+    anchor = records.get(ANCHOR) or max(records.values(), key=lambda record: record["end_time"] or "")
+    headline, unknown = _headline(model.summary, records, absent)
+    missing |= unknown
+    if all(value is None for value in headline.values()):
+        headline |= anchor["metrics"]  # a training alone, by hand: its own numbers are what there is
+    ends = [record["end_time"] for record in records.values() if record["end_time"]]
+    seconds = sum(record["seconds"] or 0.0 for record in records.values())
+    end_time = max(ends, default=None)
+    meta = _meta(records, anchor, model, changed) | {
+        "status": status,
+        "end_time": end_time,
+        "runtime_seconds": seconds,
+        "missing": missing,
+        "params_digest": digest.text_of(params.parse(config, "params.yaml")[0]),
+    }
+    files.write_bytes(results / "config.yaml", config)
+    files.write_json(results / "meta.json", {"schema_version": SCHEMA_VERSION, **_ordered(meta)})
+    files.write_json(results / "digests.json", _digests(records))
+    # Last: what it says becomes true only with the files above.
+    files.write_json(results / "summary.json", _summary(status, headline, seconds, end_time))
+    return status
+
+
+def _summary(
+    status: str, metrics: Mapping[str, float | None], seconds: float | None, end_time: str | None
+) -> dict[str, Any]:
+    return {"status": status, "metrics": dict(metrics), "runtime_seconds": seconds, "end_time": end_time}
+
+
+def _status(records: Mapping[str, dict[str, Any]], missing: Mapping[str, str]) -> str:
+    found = {record["status"] for record in records.values()}
+    for status in ("failed", "in_progress"):
+        if status in found:
+            return status
+    return "partial" if missing else "success"
+
+
+def _headline(
+    wanted: Mapping[str, str], records: Mapping[str, dict[str, Any]], absent: Mapping[str, str]
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """The metrics that params.yaml names; and those of stages that have not run, with that reason."""
+    known = {f"{stage}.{name}": value for stage, r in records.items() for name, value in r["metrics"].items()}
+    headline: dict[str, float | None] = {}
+    unknown: dict[str, str] = {}
+    for short, path in wanted.items():
+        stage = path.partition(".")[0]
+        if path in known:
+            headline[short] = known[path]
+        elif stage in absent or (stage in records and records[stage]["status"] == "failed"):
+            headline[short] = None
+            unknown[f"summary.{short}"] = f"the stage {stage!r} has not run to its end"
+        else:
+            raise ReproofError(
+                f"summary.{short} names a metric that no stage has recorded",
+                where="params.yaml",
+                expected="one of: " + ", ".join(sorted(known)),
+                found=path,
+            )
+    return headline, unknown
+
+
+def _meta(
+    records: Mapping[str, dict[str, Any]],
+    anchor: Mapping[str, Any],
+    model: params.RunParams,
+    changed: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    caller = dvc.caller()
+    code = anchor["code"]
+    environment = anchor["environment"]
+    return {
+        "run_id": anchor["run_id"],
+        "start_time": anchor["start_time"],
+        "device": anchor["facts"].get("device"),
+        "argv": anchor["argv"],
+        "seed": model.seed,
+        "pinned": anchor["pinned"],
+        "overrides": changed,
+        "experiment": {
+            "name": caller.experiment or anchor["dvc"]["experiment"],
+            "baseline": caller.baseline or anchor["dvc"]["baseline"],
+        },
+        "git": {**code, "pull_request": anchor["pull_request"]},
+        "links": {"job": anchor["job"], **{name: redact.url(url) for name, url in model.links.items()}},
+        **{name: environment[name] for name in environment if name != "schema_version"},
+        "stages": {
+            name: {
+                key: record[key] for key in ("run_id", "status", "start_time", "end_time", "seconds", "error")
+            }
+            | {"experiment": record["dvc"]["experiment"], "fingerprint": record["environment"]["fingerprint"]}
+            for name, record in records.items()
+        },
+    }
+
+
+_META_ORDER = ("run_id", "status", "start_time", "end_time", "runtime_seconds", "device", "seed", "argv")
+
+
+def _ordered(meta: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: meta[key] for key in (*_META_ORDER, *(key for key in meta if key not in _META_ORDER))}
+
+
+def _digests(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Every file that a stage read or wrote, once; inputs are those that no stage wrote."""
+    written = {path: value for record in records.values() for path, value in record["writes"].items()}
+    read = {path: value for record in records.values() for path, value in record["reads"].items()}
+    stale = {path for path in read if path in written and read[path] != written[path]}
+    if stale:
+        raise ReproofError(
+            "stages disagree on what a file holds: one read it before another wrote it anew",
+            where=", ".join(sorted(stale)),
+            hint="run the stages again in their order: dvc repro",
+        )
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "algorithm": "sha256 over content (reproof.digest)",
+        "inputs": {path: value for path, value in sorted(read.items()) if path not in written},
+        "artefacts": dict(sorted(written.items())),
+    }
+
+
+def _record(results: Path, name: str) -> dict[str, Any]:
+    path = results / "stages" / f"{name}.json"
+    found = files.read_json(path)
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if not isinstance(version, int):
+        raise ReproofError("not a stage's record", where=path)
+    if version > SCHEMA_VERSION:
+        raise ReproofError(
+            "a record of a newer schema",
+            where=path,
+            expected=f"schema_version at most {SCHEMA_VERSION}",
+            found=str(version),
+            hint="update the library: `copier update`, then `make setup`",
+        )
+    return dict(found)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = files.read_json(path)
+    except ReproofError:
+        found = None
+    return found if isinstance(found, dict) else {}

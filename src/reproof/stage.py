@@ -1,0 +1,355 @@
+"""What a stage script opens: checked params, pinned bits, its record, its place in the registry.
+
+    from config import Config
+    from reproof.stage import Stage, run_stage
+
+    def main(stage: Stage[Config]) -> None:
+        import torch  # inside, so that threads and seeds are pinned before it loads
+        data = stage.input("prepared/train.npz")
+        ...
+        save(stage.output("results/latest/checkpoint"))
+        stage.metric("loss", loss)
+
+    if __name__ == "__main__":
+        run_stage("train", main, Config, torch=True)
+
+Paths in a script are those of dvc.yaml. Under DVC they mean what they say; by hand with `--config` of
+another run, or with `--results FOLDER`, `results/latest` stands for a folder of that run's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import shlex
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, Generic, TypeVar
+
+from reproof import clock, digest, dvc, environment, files, git, links, pin, record, redact
+from reproof.errors import EXIT_CODE, ReproofError
+from reproof.params import RunParams, load
+from reproof.registry import Heartbeat
+from reproof.runlog import RunLog
+
+Config = TypeVar("Config", bound=RunParams)
+
+LATEST = "results/latest"
+_INTERRUPTED = 130
+_MAX_TRACEBACK_LINES = 40
+
+
+class Stage(Generic[Config]):
+    """One execution of one stage; made by `run_stage`.
+
+    Attributes:
+        name: of the stage, as in dvc.yaml.
+        params: the checked params.
+        root: the project's folder.
+        results: the folder that `results/latest` stands for.
+        run_id: of this execution.
+        is_main: False in all processes but the first of a distributed run: those write no file.
+        config_text: the params file, byte for byte.
+        overrides: the params that differ from HEAD's, with both values; None where there is no HEAD.
+    """
+
+    def __init__(self, name: str, root: Path, results: Path, config: Path, is_main: bool) -> None:
+        self.name, self.root, self.results, self.is_main = name, root, results, is_main
+        self.config_path = config
+        self.run_id = _run_id()
+        self.params: Config
+        self.config_text = b""
+        self.overrides: dict[str, dict[str, Any]] | None = None
+        self._reads: dict[str, str] = {}
+        self._writes: list[str] = []
+        self._metrics: dict[str, float | None] = {}
+        self._facts: dict[str, Any] = {}
+        self._missing: dict[str, str] = {}
+        self._started = (clock.now(), time.perf_counter())
+        self._heartbeat: Heartbeat | None = None
+        self._log: RunLog | None = None
+
+    def input(self, path: str) -> Path:
+        """Return the path of a file or folder that this stage reads, and record its content digest.
+
+        Raises:
+            ReproofError: when it is missing, unreadable or outside the project.
+        """
+        target = self._locate(path)
+        if not target.exists():
+            raise ReproofError(
+                f"the stage {self.name!r} needs a file that is not there",
+                where=path,
+                hint="`dvc repro` makes it; `dvc pull` fetches it where a remote holds it",
+            )
+        if self.is_main:
+            self._reads[path] = digest.digest(target)
+        return target
+
+    def output(self, path: str) -> Path:
+        """Return the path of a file or folder that this stage writes; its digest is recorded at the end.
+
+        Raises:
+            ReproofError: when it lies outside the project.
+        """
+        target = self._locate(path)
+        if self.is_main:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        if path not in self._writes:
+            self._writes.append(path)
+        return target
+
+    def write_json(self, path: str, value: Any) -> None:
+        """Write `value` as JSON to an output, in one step."""
+        target = self.output(path)
+        if self.is_main:
+            files.write_json(target, value)
+
+    def metric(self, name: str, value: float | None, *, reason: str | None = None) -> None:
+        """Record one of the stage's final numbers; `params.summary` can name it as `<stage>.<name>`.
+
+        Args:
+            name: such as `test.accuracy`.
+            value: NaN and infinity are recorded as null with that reason.
+            reason: why it is null, when it is.
+        """
+        number = None if value is None else float(value)
+        if number is not None and number - number != 0:
+            number, reason = None, f"the value is {value}"
+        self._metrics[name] = number
+        if number is None:
+            self.missing(name, reason or "not measured")
+
+    def fact(self, name: str, value: Any) -> None:
+        """Record a fact that is no metric, such as the device or the model's layers (plain JSON data)."""
+        self._facts[name] = value
+
+    def missing(self, part: str, reason: str) -> None:
+        """Record that an optional part is missing, and why: the run's status becomes `partial`."""
+        self._missing[part] = reason
+
+    def log(self, dataset: str) -> RunLog:
+        """Open params.ndjson and metrics.ndjson of this run, and log the params; closed by the stage."""
+        if self._log is None:
+            folder = self.output(f"{LATEST}/metrics.ndjson").parent
+            self.output(f"{LATEST}/params.ndjson")
+            self._log = RunLog(folder, self.run_id, dataset, enabled=self.is_main)
+            self._log.params("config", self.params.model_dump(mode="json"))
+        return self._log
+
+    def progress(self, step: int, total: int | None = None) -> None:
+        """Note how far the stage is, for those who look at runs in progress."""
+        if self._heartbeat:
+            self._heartbeat.step(step, total)
+
+    def _locate(self, path: str) -> Path:
+        target = files.inside(self.root, path, where=f"stage {self.name}")
+        latest = self.root.resolve() / LATEST
+        if target == latest or latest in target.parents:
+            return self.results / target.relative_to(latest)
+        return target
+
+    def _begin(self, model: type[Config], torch: bool, after_summary: bool) -> None:
+        loaded = load(self.config_path, model, shown=_shown(self.config_path, self.root))
+        pin.restart_pinned(loaded.model)
+        self.params, self.config_text = loaded.model, loaded.text
+        self.overrides = record.overrides(self.root, loaded.raw)
+        if self.is_main:
+            files.write_json(self._record_path, self._record("in_progress", None))
+            if not after_summary:
+                record.mark(self.results, "in_progress", run_id=self.run_id)
+        pin.seed_python(self.params)
+        if torch:
+            pin.pin_torch(self.params)
+        if self.is_main:
+            caller = dvc.caller()
+            facts = {
+                "run_id": self.run_id,
+                "stage": self.name,
+                "experiment": caller.experiment,
+                "workspace": str(self.root),
+                "start_time": self._started[0],
+            }
+            self._heartbeat = Heartbeat(dvc.private_folder(self.root), facts)
+
+    def _end(self, status: str, error: BaseException | None) -> None:
+        if self._log:
+            self._log.close()
+        if not self.is_main:
+            return
+        told = self._error(error)
+        files.write_json(self._record_path, self._record(status, told))
+        if told:
+            record.mark(self.results, "failed", error={"stage": self.name, "message": told["message"]})
+        if self._heartbeat:
+            self._heartbeat.end(status, told["message"] if told else None)
+
+    @property
+    def _record_path(self) -> Path:
+        return self.results / "stages" / f"{self.name}.json"
+
+    @functools.cached_property
+    def _code(self) -> git.CodeState:
+        return git.code_state(self.root)
+
+    def _record(self, status: str, error: dict[str, Any] | None) -> dict[str, Any]:
+        caller = dvc.caller()
+        pinned = pin.facts(self.params) if hasattr(self, "params") else None
+        written = {}
+        for path in self._writes:
+            target = self._locate(path)
+            if status != "in_progress" and target.exists():
+                written[path] = digest.digest(target)
+        return {
+            "schema_version": record.SCHEMA_VERSION,
+            "stage": self.name,
+            "run_id": self.run_id,
+            "status": status,
+            "start_time": self._started[0],
+            "end_time": None if status == "in_progress" else clock.now(),
+            "seconds": None if status == "in_progress" else time.perf_counter() - self._started[1],
+            "argv": shlex.join(redact.argv(_argv(self.root))),
+            "config": _shown(self.config_path, self.root),
+            "pinned": pinned,
+            "overrides": self.overrides,
+            "reads": self._reads,
+            "writes": written,
+            "metrics": self._metrics,
+            "facts": self._facts,
+            "missing": self._missing,
+            "code": self._code.as_json(),
+            "dvc": {"stage": caller.stage, "experiment": caller.experiment, "baseline": caller.baseline},
+            "job": links.job(),
+            "pull_request": git.pull_request(),
+            "environment": environment.capture(),
+            "error": error,
+        }
+
+    def _error(self, error: BaseException | None) -> dict[str, Any] | None:
+        if error is None:
+            return None
+        lines = [] if isinstance(error, ReproofError) else traceback.format_exception(error)
+        text = "".join(lines).replace(f"{self.root}{os.sep}", "").splitlines()[-_MAX_TRACEBACK_LINES:]
+        message = str(error) or type(error).__name__
+        return {
+            "type": type(error).__name__,
+            "message": redact.text(message),
+            "traceback": redact.text("\n".join(text)) or None,
+        }
+
+
+def run_stage(
+    name: str,
+    main: Callable[[Stage[Config]], None],
+    model: type[Config],
+    *,
+    torch: bool = False,
+    after_summary: bool = False,
+) -> None:
+    """Run `main` as the stage `name`, keep its record, and end the process when it fails.
+
+    Command line: `--config FILE` (default params.yaml), `--results FOLDER` (default results/latest; with
+    another config, results/<run id>).
+
+    Args:
+        name: the stage's name in dvc.yaml.
+        main: does the work; everything that uses threads is imported inside it.
+        model: the user's params model.
+        torch: import torch before `main`, with its seed, threads and deterministic kernels set.
+        after_summary: the stage reads the finished record, such as a report: its start does not put the
+            run back in progress.
+
+    Raises:
+        SystemExit: 2 for what the user can mend (`ReproofError`), 130 after Ctrl-C, 143 after SIGTERM.
+        Exception: whatever else `main` raises, after it is recorded.
+    """
+    try:
+        stage: Stage[Config] = _open(name)
+    except ReproofError as error:
+        sys.exit(_say(name, error))
+    try:
+        signal.signal(signal.SIGTERM, _terminate)
+        stage._begin(model, torch, after_summary)
+        main(stage)
+        stage._end("partial" if stage._missing else "success", None)
+        if stage.is_main and stage.results != stage.root / LATEST and not after_summary:
+            _summarize_by_hand(stage)
+    except ReproofError as error:
+        stage._end("failed", error)
+        sys.exit(_say(name, error))
+    except KeyboardInterrupt as error:
+        stage._end("failed", error)
+        print(f"{name}: interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    except BaseException as error:
+        stage._end("failed", error)
+        raise
+
+
+def _open(name: str) -> Stage[Any]:
+    parser = argparse.ArgumentParser(description=f"The stage {name!r} of this project's dvc.yaml.")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="params of this run, such as results/<run>/config.yaml"
+    )
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help=f"its record; default {LATEST}")
+    arguments = parser.parse_args()
+    here = Path.cwd()
+    root = dvc.project_root(here)
+    default = root / "params.yaml"
+    config = here / arguments.config if arguments.config else default
+    if arguments.results:
+        results = files.inside(root, here / arguments.results, where="--results")
+    elif config.resolve() != default.resolve() and dvc.caller().stage is None:
+        # Another run's config must not overwrite what DVC keeps for this workspace's.
+        results = root / "results" / _run_id()
+    else:
+        results = root / LATEST
+    os.chdir(root)
+    return Stage(name, root, results, config, is_main=os.environ.get("RANK", "0") == "0")
+
+
+def _run_id() -> str:
+    """The id of this execution; held in the environment, so that it survives the restart by `pin`."""
+    return os.environ.setdefault("REPROOF_RUN_ID", clock.new_run_id())
+
+
+def _summarize_by_hand(stage: Stage[Any]) -> None:
+    """Outside DVC no later stage writes the run's summary, so each one does."""
+    order = sorted(
+        (stage.results / "stages").glob("*.json"), key=lambda path: files.read_json(path)["start_time"]
+    )
+    names = [path.stem for path in order if path.stem != "summarize"]
+    wanted = [path.partition(".")[0] for path in stage.params.summary.values()]
+    names += [name for name in dict.fromkeys(wanted) if name not in names]
+    record.summarize(stage.results, names, stage.config_text, stage.params, stage.overrides)
+    folder, config = _shown(stage.results, stage.root), _shown(stage.results / "config.yaml", stage.root)
+    print(f"{stage.name}: recorded in {folder}; go on with: --config {config} --results {folder}")
+
+
+def _argv(root: Path) -> list[str]:
+    """The command line as one types it: `python`, and the script relative to the project."""
+    script = Path(sys.argv[0]).resolve()
+    return ["python", _shown(script, root), *sys.argv[1:]]
+
+
+def _shown(path: Path, root: Path) -> str:
+    resolved, top = path.resolve(), root.resolve()
+    return resolved.relative_to(top).as_posix() if resolved.is_relative_to(top) else path.name
+
+
+def _say(name: str, error: ReproofError) -> int:
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    prefix = f"\033[31m{name}: error:\033[0m" if colour else f"{name}: error:"
+    print(f"{prefix} {redact.text(str(error))}", file=sys.stderr)
+    return EXIT_CODE
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    # As an exception, so that the record is kept; DVC and schedulers stop a stage by this signal.
+    sys.exit(128 + signal.SIGTERM)
