@@ -59,7 +59,7 @@ def export(
     rev: Annotated[str, typer.Argument(help="An experiment's name, a branch, a tag or a commit.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The folder to write. [default: results/<run-name>]"),
+        typer.Option("--output", "-o", help="The folder to write. Default: results/RUN-NAME."),
     ] = None,
     as_json: Json = False,
 ) -> None:

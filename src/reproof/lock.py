@@ -35,7 +35,7 @@ def write(path: Path) -> int:
     """Write the lock in one step; return the number of packages in it."""
     packages = lines()
     head = [
-        "# Every package of this environment. Written by `make setup`; commit it. To resolve anew: make lock.",
+        "# Every package of this environment, written by `make setup`; commit it. `make lock` resolves anew.",
         f"# Python {platform.python_version()} on {sys.platform} {platform.machine()}",
     ]
     files.write_text(path, "\n".join([*head, *packages]) + "\n")

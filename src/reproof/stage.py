@@ -143,6 +143,27 @@ class Stage(Generic[Config]):
             self._log.params("config", self.params.model_dump(mode="json"))
         return self._log
 
+    def device(self) -> str:
+        """Return the device to use: `params.device`, with `auto` decided by what this machine has.
+
+        Raises:
+            ReproofError: when the device that params.yaml asks for is not here.
+        """
+        import torch
+
+        here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+        wanted = self.params.device
+        if wanted == "auto":
+            return next(name for name, usable in here.items() if usable)
+        if not here[wanted]:
+            raise ReproofError(
+                f"torch finds no {wanted} device on this machine",
+                where=f"{_shown(self.config_path, self.root)}: device",
+                expected="auto, or one of: " + ", ".join(name for name, usable in here.items() if usable),
+                found=wanted,
+            )
+        return wanted
+
     def progress(self, step: int, total: int | None = None) -> None:
         """Note how far the stage is, for those who look at runs in progress."""
         if self._heartbeat:

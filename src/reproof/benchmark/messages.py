@@ -1,0 +1,103 @@
+"""What the parent tells a worker on its stdin, and what the worker leaves in its folder. JSON both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from reproof.benchmark.cells import Cell
+from reproof.benchmark.settings import Rules
+
+REPORT = "report.json"
+TIMES = "times.npz"
+OUTPUTS = "outputs.npz"
+"""Names of the files in a worker's folder; the report is written last, so it stands for a whole result."""
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Job(Message):
+    """One process: one cell, one repeat. All paths are absolute."""
+
+    cell: Cell
+    rules: Rules
+    root: Path
+    batches: Path
+    folder: Path
+    onnx: Path | None
+    checkpoint: Path | None
+    loader: str | None
+    preprocess: str | None
+    postprocess: str | None
+    seed: int
+
+
+class Facts(Message):
+    """What a runtime really does, read back from it."""
+
+    version: str
+    providers_requested: list[str]
+    providers_actual: list[str]
+    precision_actual: str | None
+    """None where the runtime shows no floating-point type, as a model of whole numbers."""
+    threads_intra_op: int
+    threads_inter_op: int
+    omp_num_threads: int | None
+    options: dict[str, str | int | float | bool | None]
+
+
+class ColdTimes(Message):
+    """Milliseconds of the first steps in a fresh process."""
+
+    import_ms: float
+    load_ms: float
+    first_call_ms: float
+    second_call_ms: float
+
+
+class MemoryPeaks(Message):
+    """Bytes; null where `unavailable_reason` says why, by field."""
+
+    peak_ram_bytes: int | None = None
+    baseline_ram_bytes: int | None = None
+    ram_method: str | None = None
+    torch_allocated_peak_bytes: int | None = None
+    torch_reserved_peak_bytes: int | None = None
+    nvml_process_peak_bytes: int | None = None
+    nvml_device_delta_bytes: int | None = None
+    unavailable_reason: dict[str, str] = {}
+
+
+class Noise(Message):
+    """What else the machine did while one process was timed; null where `unavailable_reason` says why."""
+
+    seconds: float
+    """Wall time of the timed part; the sums below are over it."""
+    cpu_seconds: float
+    """CPU time of all threads of the process, inside calls."""
+    psi_stalled_seconds: float | None = None
+    steal_percent: float | None = None
+    loadavg_1min: float | None = None
+    cpu_mhz: float | None = None
+    gpu_sm_mhz: float | None = None
+    throttle_reasons: list[str] | None = None
+    unavailable_reason: dict[str, str] = {}
+
+
+class Report(Message):
+    """A worker's result. With `unavailable` set, the cell cannot run on this machine and the rest is null."""
+
+    unavailable: str | None = None
+    facts: Facts | None = None
+    input_shape: list[int] | None = None
+    cold: ColdTimes | None = None
+    warmup_calls: int = 0
+    warmup_seconds: float = 0.0
+    warmed: bool = False
+    memory: MemoryPeaks | None = None
+    noise: Noise | None = None
+    python: str = ""
+    numpy: str = ""

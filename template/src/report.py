@@ -1,0 +1,15 @@
+"""What people read: a function of results/latest, params.yaml and notes/, and of nothing else."""
+
+from config import Config
+from reproof.report import render
+from reproof.stage import Stage, run_stage
+
+
+def main(stage: Stage[Config]) -> None:
+    render(stage.root, stage.results, stage.output("reports/experiment.md"))
+    stage.output("reports/figures")
+    print("read reports/experiment.md")
+
+
+if __name__ == "__main__":
+    run_stage("report", main, Config, after_summary=True)
