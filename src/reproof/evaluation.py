@@ -65,6 +65,8 @@ def classification(predictions: Predictions, classes: Sequence[str]) -> dict[str
     else:
         indicator = truth[:, None] == every[None, :]
         auc, reason = float(metrics.roc_auc_score(indicator, probabilities, average="macro")), None
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)  # float32 rows sum to one only nearly, which log_loss minds
     confusion = metrics.confusion_matrix(truth, predicted, labels=every)
     return {
         "examples": len(truth),
@@ -74,7 +76,7 @@ def classification(predictions: Predictions, classes: Sequence[str]) -> dict[str
         "f1": float(f1.mean()),
         "auc": auc,
         "auc_missing_reason": reason,
-        "loss": float(metrics.log_loss(truth, probabilities.astype(np.float64), labels=every)),
+        "loss": float(metrics.log_loss(truth, exact, labels=every)),
         "per_class": {
             label: {
                 "precision": float(precision[index]),

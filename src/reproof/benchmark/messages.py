@@ -88,16 +88,19 @@ class Noise(Message):
 
 
 class Report(Message):
-    """A worker's result. With `unavailable` set, the cell cannot run on this machine and the rest is null."""
+    """What a worker measured, beside the arrays in its folder."""
 
-    unavailable: str | None = None
-    facts: Facts | None = None
-    input_shape: list[int] | None = None
-    cold: ColdTimes | None = None
-    warmup_calls: int = 0
-    warmup_seconds: float = 0.0
-    warmed: bool = False
-    memory: MemoryPeaks | None = None
-    noise: Noise | None = None
-    python: str = ""
-    numpy: str = ""
+    facts: Facts
+    input_shape: list[int]
+    cold: ColdTimes
+    warmup_calls: int
+    warmup_seconds: float
+    warmed: bool
+    memory: MemoryPeaks
+    noise: Noise
+
+
+class Refusal(Message):
+    """Instead of a report: the cell cannot run on this machine, and why."""
+
+    unavailable: str

@@ -143,18 +143,20 @@ def measure(job: Job) -> Report:
 
 def _read_job() -> Job:
     # The project's code gets an empty stdin; the pulse moves to a descriptor of its own.
-    pulse = os.fdopen(os.dup(0), "rb")
+    pulse = os.dup(0)
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
-    job = Job.model_validate_json(pulse.readline())
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(pulse, 1 << 16) or sys.exit("the parent left before it said what to do")
 
     def end_with_the_parent() -> None:
-        pulse.read()
+        os.read(pulse, 1)
         os.killpg(0, signal.SIGKILL)  # the parent made a group of its own for this process
 
     threading.Thread(target=end_with_the_parent, daemon=True).start()
-    return job
+    return Job.model_validate_json(line)
 
 
 def _step(job: Job, reference: str | None) -> Callable[[Any], Any]:
