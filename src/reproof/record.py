@@ -99,7 +99,7 @@ def summarize(
         "end_time": end_time,
         "runtime_seconds": seconds,
         "missing": missing,
-        "params_digest": digest.text_of(params.parse(config, "params.yaml")[0]),
+        "params_digest": digest.text_of(model.model_dump(mode="json")),
     }
     files.write_bytes(results / "config.yaml", config)
     files.write_json(results / "meta.json", {"schema_version": SCHEMA_VERSION, **_ordered(meta)})

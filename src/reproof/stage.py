@@ -164,6 +164,20 @@ class Stage(Generic[Config]):
             )
         return wanted
 
+    def provenance(self, *models: str) -> dict[str, Any]:
+        """Return what a measurement made by this stage is of: commit, digests of `models`, params, library.
+
+        Args:
+            models: paths that were given to `input` before.
+        """
+        return {
+            "git_commit": self._code.commit,
+            "git_dirty": self._code.dirty,
+            "model_digests": {path: self._reads[path] for path in models},
+            "params_digest": digest.text_of(self.params.model_dump(mode="json")),
+            "harness_version": environment.library()["version"],
+        }
+
     def progress(self, step: int, total: int | None = None) -> None:
         """Note how far the stage is, for those who look at runs in progress."""
         if self._heartbeat:

@@ -1,8 +1,9 @@
 """What the model has to beat, on the same split."""
 
 import numpy as np
-from data import preprocess
 from reproof.splits import Split
+
+from data import preprocess
 
 
 def accuracies(train: Split, other: Split, seed: int) -> dict[str, float]:

@@ -48,7 +48,7 @@ class Export(Params):
 
 
 class Config(RunParams):
-    """The whole of params.yaml; seed, threads, deterministic, device, summary and links come from RunParams."""
+    """The whole of params.yaml; seed, threads, deterministic, device, summary and links are RunParams'."""
 
     data: Data
     model: Model

@@ -56,7 +56,9 @@ def images(folder: Path) -> tuple[Split, list[str]]:
 
     files = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in {".png", ".jpg", ".jpeg", ".bmp"})
     if not files:
-        raise ReproofError("neither a .csv file nor <class>/<image> here", where=folder, hint="see src/data.py")
+        raise ReproofError(
+            "neither a .csv file nor <class>/<image> here", where=folder, hint="see src/data.py"
+        )
     classes = sorted({path.parent.name for path in files})
     first = Image.open(files[0])
     mode, size = ("L" if first.mode in {"1", "L"} else "RGB"), first.size

@@ -1,15 +1,17 @@
 """How good the exported model is: train, validation and test through ONNX Runtime."""
 
-from config import Config
 from reproof import files, onnx_export, splits
 from reproof.evaluation import SCHEMA_VERSION, Predictions, classification, write_predictions
 from reproof.stage import Stage, run_stage
+
+from config import Config
 
 BATCH_SIZE = 256
 
 
 def main(stage: Stage[Config]) -> None:
     import numpy as np
+
     from data import postprocess, preprocess
 
     dataset = files.read_json(stage.input("prepared/dataset.json"))
@@ -24,7 +26,9 @@ def main(stage: Stage[Config]) -> None:
         predictions[split] = Predictions(part.ids, part.y, np.concatenate(answers))
         scores[split] = classification(predictions[split], dataset["classes"])
         for metric in ("accuracy", "precision", "recall", "f1", "auc", "loss"):
-            stage.metric(f"{split}.{metric}", scores[split][metric], reason=scores[split]["auc_missing_reason"])
+            stage.metric(
+                f"{split}.{metric}", scores[split][metric], reason=scores[split]["auc_missing_reason"]
+            )
 
     write_predictions(stage.output("results/latest/predictions.parquet"), predictions, dataset["classes"])
     evaluation = {"schema_version": SCHEMA_VERSION, "dataset": dataset["name"], "splits": scores}

@@ -1,15 +1,17 @@
 """The best checkpoint as ONNX, checked against torch on real inputs."""
 
-from config import Config
 from reproof import onnx_export, splits
 from reproof.errors import ReproofError
 from reproof.stage import Stage, run_stage
+
+from config import Config
 
 EXAMPLES = 256
 
 
 def main(stage: Stage[Config]) -> None:
     import torch
+
     from data import preprocess
     from model import load
 

@@ -1,8 +1,9 @@
 """Real data into train, validation and test, with a manifest and checksums of what is where."""
 
-from config import Config
 from reproof import files, splits
 from reproof.stage import Stage, run_stage
+
+from config import Config
 
 
 def main(stage: Stage[Config]) -> None:

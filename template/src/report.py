@@ -1,8 +1,9 @@
 """What people read: a function of results/latest, params.yaml and notes/, and of nothing else."""
 
-from config import Config
 from reproof.report import render
 from reproof.stage import Stage, run_stage
+
+from config import Config
 
 
 def main(stage: Stage[Config]) -> None:

@@ -1,8 +1,9 @@
 """The record of the run, out of the stages' own records."""
 
-from config import Config
 from reproof.record import summarize
 from reproof.stage import Stage, run_stage
+
+from config import Config
 
 STAGES = ("prepare", "train", "export", "evaluate", "benchmark")
 

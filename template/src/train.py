@@ -3,21 +3,23 @@
 
 import math
 
-from config import Config, Train
 from reproof import checkpoint, digest, files, runlog, splits
 from reproof.errors import ReproofError
 from reproof.stage import Stage, run_stage
+
+from config import Config, Train
 
 
 def main(stage: Stage[Config]) -> None:
     import torch
     from accelerate import Accelerator, DataLoaderConfiguration
-    from baselines import accuracies
-    from data import preprocess
-    from model import build
     from torch.nn.functional import cross_entropy
     from torch.utils.data import DataLoader, TensorDataset
     from tqdm import tqdm
+
+    from baselines import accuracies
+    from data import preprocess
+    from model import build
 
     params = stage.params.train
     train, validation, test = (splits.load(stage.input(f"prepared/{name}.npz")) for name in splits.NAMES)
@@ -67,7 +69,9 @@ def main(stage: Stage[Config]) -> None:
 
     total = params.epochs * len(loader)
     log = stage.log(dataset["name"])
-    log.params("derived", {"steps_per_epoch": len(loader), "steps": total, "processes": accelerator.num_processes})
+    log.params(
+        "derived", {"steps_per_epoch": len(loader), "steps": total, "processes": accelerator.num_processes}
+    )
     stage.fact("device", accelerator.device.type)
     stage.fact("parameters", sum(p.numel() for p in raw_model.parameters()))
     stage.fact("layers", {name: str(layer) for name, layer in raw_model.named_children()})

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from config import Config
 from reproof import params, splits
+
+from config import Config
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,6 +16,7 @@ def test_params_fit_their_model():
 
 def test_model_answers_one_row_of_logits_an_example():
     import torch
+
     from data import preprocess
     from model import build
 
