@@ -107,11 +107,13 @@ def find(root: Path, reference: str) -> Path:
     """
     folder = files.inside(root, reference, where="train.resume_from")
     if not folder.is_dir():
-        with git.open_repository(root) as repo:
+        # DVC's temporary workspaces are repositories of their own, which know no other experiments.
+        main_root = dvc.caller().main_root or root
+        with git.open_repository(main_root) as repo:
             commit = git.resolve(repo, reference).commit
         folder = dvc.private_folder(root) / "checkpoints" / commit
         if not folder.is_dir():
-            dvc.fetch(root, commit, TRACKED, folder)
+            dvc.fetch(main_root, commit, TRACKED, folder)
     if not (folder / STATE).is_file():
         raise ReproofError(
             "no training state to go on from",

@@ -76,6 +76,7 @@ def fetch(project: Path, commit: str, path: str, destination: Path) -> None:
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc_data.index.index import DataIndexError
     from dvc_objects.fs.errors import AuthError, ConfigError
 
     where = f"{path} at {commit[:10]}"
@@ -85,7 +86,7 @@ def fetch(project: Path, commit: str, path: str, destination: Path) -> None:
             raise ReproofError("this commit does not track it", where=where)
         destination.parent.mkdir(parents=True, exist_ok=True)
         files.get(path, str(destination), recursive=files.isdir(path))
-    except (FileNotFoundError, DvcException, AuthError, ConfigError) as error:
+    except (FileNotFoundError, DvcException, DataIndexError, AuthError, ConfigError) as error:
         raise ReproofError(
             "neither DVC's cache nor its remote has it",
             where=where,

@@ -157,7 +157,8 @@ def gpu_facts() -> tuple[dict[str, dict[str, Any]] | None, str | None, str | Non
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
             memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
             found[str(index)] = {"name": pynvml.nvmlDeviceGetName(handle), "memory_bytes": int(memory.total)}
-        return found, None if found else "NVML sees no GPU", str(pynvml.nvmlSystemGetDriverVersion())
+        reason = None if found else "NVML sees no GPU"
+        return found or None, reason, str(pynvml.nvmlSystemGetDriverVersion())
     except pynvml.NVMLError as error:
         return None, f"NVML: {error}", None
     finally:

@@ -189,7 +189,10 @@ def _ordered(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _digests(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Every file that a stage read or wrote, once; inputs are those that no stage wrote."""
+    """Every file that a stage read or wrote, once; inputs are those that came from no stage.
+
+    A stage may write a folder and another read files of it: those are artefacts too.
+    """
     written = {path: value for record in records.values() for path, value in record["writes"].items()}
     read = {path: value for record in records.values() for path, value in record["reads"].items()}
     stale = {path for path in read if path in written and read[path] != written[path]}
@@ -199,11 +202,12 @@ def _digests(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             where=", ".join(sorted(stale)),
             hint="run the stages again in their order: dvc repro",
         )
+    inputs = {path for path in read if not any(path == own or path.startswith(f"{own}/") for own in written)}
     return {
         "schema_version": SCHEMA_VERSION,
         "algorithm": "sha256 over content (reproof.digest)",
-        "inputs": {path: value for path, value in sorted(read.items()) if path not in written},
-        "artefacts": dict(sorted(written.items())),
+        "inputs": {path: read[path] for path in sorted(inputs)},
+        "artefacts": {path: value for path, value in sorted((read | written).items()) if path not in inputs},
     }
 
 

@@ -191,14 +191,14 @@ class Stage(Generic[Config]):
         return target
 
     def _begin(self, model: type[Config], torch: bool, after_summary: bool) -> None:
+        if self.is_main and not after_summary:
+            record.mark(self.results, "in_progress", run_id=self.run_id)
         loaded = load(self.config_path, model, shown=_shown(self.config_path, self.root))
         pin.restart_pinned(loaded.model)
         self.params, self.config_text = loaded.model, loaded.text
         self.overrides = record.overrides(self.root, loaded.raw)
         if self.is_main:
             files.write_json(self._record_path, self._record("in_progress", None))
-            if not after_summary:
-                record.mark(self.results, "in_progress", run_id=self.run_id)
         pin.seed_python(self.params)
         if torch:
             pin.pin_torch(self.params)

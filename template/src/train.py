@@ -79,9 +79,9 @@ def main(stage: Stage[Config]) -> None:
     def validate() -> dict[str, float]:
         raw_model.eval()
         with torch.inference_mode():
-            logits = raw_model(held_out[0])
+            logits = torch.cat([raw_model(part) for part in held_out[0].split(1024)])
             loss = cross_entropy(logits, held_out[1]).item()
-            accuracy = (logits.argmax(1) == held_out[1]).double().mean().item()
+            accuracy = (logits.argmax(1) == held_out[1]).float().mean().item()
         raw_model.train()
         return {"loss": loss, "accuracy": accuracy}
 
@@ -100,12 +100,12 @@ def main(stage: Stage[Config]) -> None:
             optimizer.zero_grad()
             step += 1
 
-            hits = (logits.argmax(1) == y).double().mean()
-            seen = accelerator.gather(torch.stack([loss.detach().double(), hits])[None]).mean(0).tolist()
+            hits = (logits.argmax(1) == y).float().mean()
+            seen = accelerator.gather(torch.stack([loss.detach().float(), hits])[None]).mean(0).tolist()
             if not math.isfinite(seen[0]):
                 raise ReproofError("the loss is not finite", where=f"step {step}", hint="lower train.lr")
             log.metrics(step, "train", {"loss": seen[0], "accuracy": seen[1], "learning_rate": lr})
-            if step % params.validate_every == 0 or step == total:
+            if step % params.validate_every == 0 or step % len(loader) == 0:
                 scores = validate()
                 log.metrics(step, "validation", scores)
                 if scores["loss"] < best["loss"]:
@@ -113,8 +113,9 @@ def main(stage: Stage[Config]) -> None:
                     best = {**scores, "weights": weights, "step": step}
             stage.progress(step, total)
             bar.update()
-        bar.write(f"epoch {epoch + 1}/{params.epochs}: validation loss {scores['loss']:.4f}, "
-                  f"accuracy {scores['accuracy']:.4f}")  # fmt: skip
+        if stage.is_main:
+            said = f"validation loss {scores['loss']:.4f}, accuracy {scores['accuracy']:.4f}"
+            bar.write(f"epoch {epoch + 1}/{params.epochs}: {said}")
     bar.close()
     log.close()
 

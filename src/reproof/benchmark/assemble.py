@@ -66,7 +66,7 @@ def cell_result(cell: Cell, runs: Sequence[Run], numerics: Numerics) -> CellResu
             half_width_percent={name: getattr(stages, name).ci95_half_width_percent for name in HEADLINES},
             psi_percent=environment.psi_percent,
             preempted_percent=environment.preempted_percent,
-            throttle_reasons=environment.throttle_reasons,
+            throttle_reasons=environment.throttled,
             warmed=[report.warmed for report in reports],
         ),
         numerics=numerics,
@@ -99,21 +99,24 @@ def _environment(runs: Sequence[Run], preempted: Sequence[Array]) -> Environment
     """Sums over processes, by the time or the calls that each of them measured."""
     noises = [run.report.noise for run in runs]
     seconds = sum(noise.seconds for noise in noises)
+    calls_ns = sum(int(_stage_ns(run, "end_to_end").sum()) for run in runs)
     reasons = {name: text for noise in noises for name, text in noise.unavailable_reason.items()}
     stalled = [noise.psi_stalled_seconds for noise in noises if noise.psi_stalled_seconds is not None]
     stolen = [n.steal_percent * n.seconds for n in noises if n.steal_percent is not None]
     held = [n.throttle_reasons for n in noises if n.throttle_reasons is not None]
     if "psi_stalled_seconds" in reasons:
         reasons["psi_percent"] = reasons.pop("psi_stalled_seconds")
+    if "throttle_reasons" in reasons:
+        reasons["throttled"] = reasons.pop("throttle_reasons")
     return Environment(
         psi_percent=100 * sum(stalled) / seconds if len(stalled) == len(runs) else None,
         steal_percent=sum(stolen) / seconds if len(stolen) == len(runs) else None,
         nivcsw=int(sum(run.times["involuntary_switches"].sum() for run in runs)),
         preempted_percent=100 * float(np.concatenate(preempted).mean()),
-        cpu_seconds_per_second=sum(noise.cpu_seconds for noise in noises) / seconds,
-        loadavg_1min=[n.loadavg_1min for n in noises if n.loadavg_1min is not None],
-        cpu_mhz=[n.cpu_mhz for n in noises if n.cpu_mhz is not None],
-        gpu_sm_mhz=[n.gpu_sm_mhz for n in noises if n.gpu_sm_mhz is not None],
-        throttle_reasons=sorted({reason for each in held for reason in each}) if held else None,
+        mean_busy_threads=sum(int(run.times["cpu_ns"].sum()) for run in runs) / max(1, calls_ns),
+        loadavg_1min=[n.loadavg_1min for n in noises],
+        cpu_mhz=[n.cpu_mhz for n in noises if n.cpu_mhz is not None] or None,
+        gpu_sm_mhz=[n.gpu_sm_mhz for n in noises if n.gpu_sm_mhz is not None] or None,
+        throttled=dict.fromkeys(sorted({reason for each in held for reason in each}), True) if held else None,
         unavailable_reason=reasons,
     )

@@ -24,7 +24,7 @@ def describe() -> Hardware:
         usable_cores=cpu["usable_cores"],
         quota_cores=cpu["quota_cores"],
         governor=governor,
-        gpus=None if gpus is None else [gpu["name"] for gpu in gpus],
+        gpus=None if gpus is None else [gpu["name"] for gpu in gpus.values()],
         driver=driver,
         unavailable_reason={name: reason for name, reason in missing.items() if reason},
     )

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reproof import files
-from reproof.benchmark import assemble, cells, hardware, launcher, lock, numerics, subject as subjects
+from reproof.benchmark import assemble, cells, hardware, launcher, lock, numerics
+from reproof.benchmark import subject as subjects
 from reproof.benchmark.assemble import Run
 from reproof.benchmark.cells import Cell
 from reproof.benchmark.messages import OUTPUTS, TIMES, Job, Refusal
@@ -55,7 +56,7 @@ def measure(
         subject: the model and the code around it.
         settings: the cells, and how long to look at them.
         provenance: what the model was made of, for the record.
-        samples_file: where to write every call's times as .npz, inside the project; None writes none.
+        samples_file: where to write every call's times as .npz; None writes none.
         seed: of the order of processes, and of the processes' own random generators.
         on_progress: called after each process.
 
@@ -63,15 +64,16 @@ def measure(
         ReproofError: for a subject with missing files or wrong references.
     """
     subjects.check(subject)
-    raw = None if samples_file is None else files.inside(subject.root, samples_file)
     plan = cells.plan(settings)
     with tempfile.TemporaryDirectory(prefix="reproof-benchmark-") as name:
         batches = subjects.write_batches(subject, settings.batch_sizes, Path(name))
         with lock.held(lock.PATH):
             measured = _run_all(subject, settings, plan, batches, Path(name), seed, on_progress)
-    if raw is not None:
-        _write_samples(raw, measured)
-    versions = {cell.runtime: runs[0].report.facts.version for cell, runs in measured.runs.items()}
+    if samples_file is not None:
+        _write_samples(subject.root / samples_file, measured)
+    versions: dict[str, str] = {
+        cell.runtime: runs[0].report.facts.version for cell, runs in measured.runs.items()
+    }
     return Result(
         provenance=provenance,
         hardware=hardware.describe(),
@@ -83,8 +85,8 @@ def measure(
                 repeats=repeats(settings), quick=settings.quick, seed=seed, rules=rules(settings)
             ),
         ),
-        cells={cell.name: _row(cell, measured) for cell in plan},
-        raw_samples=None if raw is None else raw.relative_to(subject.root.resolve()).as_posix(),
+        cells={cell.name: _row(cell, plan, measured) for cell in plan},
+        raw_samples=None if samples_file is None else _shown(samples_file, subject.root),
     )
 
 
@@ -101,7 +103,9 @@ def _run_all(
     for cell in plan:
         if reason := cells.unavailable(cell):
             measured.lost[cell] = unmeasured(cell, "unavailable", reason)
-    waiting = [(n, cell) for n, cell in cells.order(plan, repeats(settings), seed) if cell not in measured.lost]
+    waiting = [
+        (n, cell) for n, cell in cells.order(plan, repeats(settings), seed) if cell not in measured.lost
+    ]
     tally = Tally()
     while waiting:
         repeat, cell = waiting.pop(0)
@@ -135,9 +139,7 @@ def _run_one(job: Job, settings: Settings, measured: _Measured) -> None:
         measured.outputs[cell] = _arrays(job.folder / OUTPUTS)
 
 
-def _job(
-    subject: Subject, settings: Settings, cell: Cell, batches: Path, folder: Path, seed: int
-) -> Job:
+def _job(subject: Subject, settings: Settings, cell: Cell, batches: Path, folder: Path, seed: int) -> Job:
     root = subject.root.resolve()
     return Job(
         cell=cell,
@@ -145,8 +147,8 @@ def _job(
         root=root,
         batches=batches,
         folder=folder,
-        onnx=None if subject.onnx is None else files.inside(root, subject.onnx),
-        checkpoint=None if subject.checkpoint is None else files.inside(root, subject.checkpoint),
+        onnx=None if subject.onnx is None else root / subject.onnx,
+        checkpoint=None if subject.checkpoint is None else root / subject.checkpoint,
         loader=subject.loader,
         preprocess=subject.preprocess,
         postprocess=subject.postprocess,
@@ -154,10 +156,10 @@ def _job(
     )
 
 
-def _row(cell: Cell, measured: _Measured) -> CellResult:
+def _row(cell: Cell, plan: list[Cell], measured: _Measured) -> CellResult:
     if cell in measured.lost:
         return measured.lost[cell]
-    reference = numerics.reference_of(cell, list(measured.runs))
+    reference = numerics.reference_of(cell, [other for other in plan if other in measured.runs])
     compared = numerics.compare(
         measured.outputs[cell],
         None if reference is None else measured.outputs[reference],
@@ -167,15 +169,25 @@ def _row(cell: Cell, measured: _Measured) -> CellResult:
 
 
 def _write_samples(path: Path, measured: _Measured) -> None:
-    """Write every call's times, as `cell.repeat.column`, and the order in which the processes ran."""
-    arrays = {
-        f"{cell.name}.{repeat}.{column}": times
+    """Write every call's times, as `cell.repeat.column`, and the order in which the processes ran.
+
+    Each column has the smallest type that holds it: of a fast model there are millions of calls.
+    """
+    arrays: dict[str, Any] = {
+        f"{cell.name}.{repeat}.{column}": times.astype(np.min_scalar_type(int(times.max())))
         for cell, runs in measured.runs.items()
         for repeat, run in enumerate(runs)
         for column, times in run.times.items()
     }
     with files.replacing(path) as stream:
         np.savez_compressed(stream, order=np.array(measured.order, dtype=np.str_), **arrays)
+
+
+def _shown(path: Path, root: Path) -> str:
+    """The path as the record holds it: relative to the project, and no folder of this machine's."""
+    top = root.resolve()
+    target = (top / path).resolve()
+    return target.relative_to(top).as_posix() if target.is_relative_to(top) else path.name
 
 
 def _arrays(path: Path) -> Arrays:

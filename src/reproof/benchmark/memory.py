@@ -11,6 +11,8 @@ import resource
 import sys
 from pathlib import Path
 
+from reproof.benchmark.messages import MemoryPeaks
+
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _KIB = 1024
@@ -30,8 +32,23 @@ def current() -> int | None:
     return _status("VmRSS")
 
 
-def peak(was_reset: bool) -> tuple[int | None, str]:
-    """Return the peak in bytes since `reset_peak`, and its source; or None and why there is none."""
+def peaks(was_reset: bool, baseline: int | None) -> MemoryPeaks:
+    """Return the peak of RAM since `reset_peak`, how it was measured, and what was in use before."""
+    peak, method = _peak(was_reset)
+    missing = {
+        "peak_ram_bytes": peak is None and method,
+        "baseline_ram_bytes": baseline is None and "this system has no /proc/self/status",
+    }
+    return MemoryPeaks(
+        peak_ram_bytes=peak,
+        baseline_ram_bytes=baseline,
+        ram_method=None if peak is None else method,
+        unavailable_reason={name: reason for name, reason in missing.items() if reason},
+    )
+
+
+def _peak(was_reset: bool) -> tuple[int | None, str]:
+    """Bytes and their source; or None and why there is none."""
     found = _status("VmHWM")
     if found is not None:
         return found, "VmHWM since the load began" if was_reset else "VmHWM since the process began"

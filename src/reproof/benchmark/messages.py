@@ -75,12 +75,10 @@ class Noise(Message):
     """What else the machine did while one process was timed; null where `unavailable_reason` says why."""
 
     seconds: float
-    """Wall time of the timed part; the sums below are over it."""
-    cpu_seconds: float
-    """CPU time of all threads of the process, inside calls."""
+    """Wall time of the timed part."""
+    loadavg_1min: float
     psi_stalled_seconds: float | None = None
     steal_percent: float | None = None
-    loadavg_1min: float | None = None
     cpu_mhz: float | None = None
     gpu_sm_mhz: float | None = None
     throttle_reasons: list[str] | None = None

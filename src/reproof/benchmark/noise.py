@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reproof.benchmark import nvml
+from reproof.benchmark.messages import Noise
 
 _CPUS = Path("/sys/devices/system/cpu")
 
@@ -19,7 +20,7 @@ class Reading:
     psi_us: int | None
     jiffies: tuple[int, ...] | None
     throttles: int | None
-    loadavg_1min: float | None
+    loadavg_1min: float
     cpu_mhz: float | None
     gpu_sm_mhz: float | None
     gpu_throttles: tuple[str, ...]
@@ -41,32 +42,27 @@ def read(gauge: nvml.Gauge) -> Reading:
     )
 
 
-def psi_stalled_seconds(before: Reading, after: Reading) -> float | None:
-    """Return how long some task on this machine waited for a core.
-
-    Source: /proc/pressure/cpu, line `some`, total (Linux, Documentation/accounting/psi.rst).
-    """
-    if before.psi_us is None or after.psi_us is None:
-        return None
-    return (after.psi_us - before.psi_us) / 1e6
-
-
-def steal_percent(before: Reading, after: Reading) -> float | None:
-    """Return the share of core time that a hypervisor gave to others. Source: proc(5), /proc/stat."""
-    if before.jiffies is None or after.jiffies is None:
-        return None
-    spent = [b - a for a, b in zip(before.jiffies, after.jiffies, strict=True)]
-    return 100 * spent[7] / sum(spent) if sum(spent) else 0.0
-
-
-def throttle_reasons(before: Reading, after: Reading) -> list[str] | None:
-    """Return what held the clocks down; None where neither CPU nor GPU tells."""
-    if before.throttles is None and after.gpu_sm_mhz is None:
-        return None
-    held = sorted({*before.gpu_throttles, *after.gpu_throttles})
-    if before.throttles is not None and (after.throttles or 0) > before.throttles:
-        held.append("CPU: thermal throttling")
-    return held
+def between(before: Reading, after: Reading, seconds: float) -> Noise:
+    """Return what happened from one reading to the other, `seconds` later."""
+    stalled, steal = _stalled_seconds(before, after), _steal_percent(before, after)
+    held = _held(before, after)
+    missing = {
+        "psi_stalled_seconds": stalled is None and "this system has no /proc/pressure/cpu",
+        "steal_percent": steal is None and "this system has no /proc/stat",
+        "cpu_mhz": after.cpu_mhz is None and "this system shows no clock",
+        "gpu_sm_mhz": after.gpu_reason,
+        "throttle_reasons": held is None and "neither the CPU nor a GPU shows throttling here",
+    }
+    return Noise(
+        seconds=seconds,
+        psi_stalled_seconds=stalled,
+        steal_percent=steal,
+        loadavg_1min=before.loadavg_1min,
+        cpu_mhz=after.cpu_mhz,
+        gpu_sm_mhz=after.gpu_sm_mhz,
+        throttle_reasons=held,
+        unavailable_reason={name: reason for name, reason in missing.items() if reason},
+    )
 
 
 def governor() -> str | None:
@@ -102,3 +98,31 @@ def _text(path: Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def _stalled_seconds(before: Reading, after: Reading) -> float | None:
+    """How long some task on this machine waited for a core.
+
+    Source: /proc/pressure/cpu, line `some`, total (Linux, Documentation/accounting/psi.rst).
+    """
+    if before.psi_us is None or after.psi_us is None:
+        return None
+    return (after.psi_us - before.psi_us) / 1e6
+
+
+def _steal_percent(before: Reading, after: Reading) -> float | None:
+    """The share of core time that a hypervisor gave to others. Source: proc(5), /proc/stat."""
+    if before.jiffies is None or after.jiffies is None:
+        return None
+    spent = [b - a for a, b in zip(before.jiffies, after.jiffies, strict=True)]
+    return 100 * spent[7] / sum(spent) if sum(spent) else 0.0
+
+
+def _held(before: Reading, after: Reading) -> list[str] | None:
+    """What held the clocks down; None where neither CPU nor GPU tells."""
+    if before.throttles is None and after.gpu_sm_mhz is None:
+        return None
+    held = sorted({*before.gpu_throttles, *after.gpu_throttles})
+    if before.throttles is not None and (after.throttles or 0) > before.throttles:
+        held.append("CPU: thermal throttling")
+    return held

@@ -58,9 +58,7 @@ def sample(gauge: Gauge) -> None:
     import pynvml
 
     try:
-        gauge.device_peak = max(
-            gauge.device_peak, int(pynvml.nvmlDeviceGetMemoryInfo(gauge.handle).used)
-        )
+        gauge.device_peak = max(gauge.device_peak, int(pynvml.nvmlDeviceGetMemoryInfo(gauge.handle).used))
         for process in pynvml.nvmlDeviceGetComputeRunningProcesses(gauge.handle):
             if process.pid == os.getpid() and process.usedGpuMemory is not None:
                 gauge.process_peak = max(gauge.process_peak or 0, int(process.usedGpuMemory))

@@ -47,5 +47,5 @@ class Tally:
             processes_done=len(every),
             processes=len(every) + len(waiting),
             elapsed_s=monotonic() - self.began,
-            remaining_s=sum(left),
+            remaining_s=sum(left, 0.0),
         )

@@ -1,6 +1,6 @@
 """The result of a benchmark, version 1: what benchmark.json holds.
 
-Cells are a mapping by name, and no list of objects occurs anywhere: DVC would take one for a plot. A field
+Cells are a mapping by name, and no list is empty or holds objects: DVC takes such a list for a plot. A field
 that could not be measured is null, and `unavailable_reason` of its group says why, by field.
 """
 
@@ -14,7 +14,6 @@ from reproof.benchmark.cells import Cell
 from reproof.benchmark.messages import MemoryPeaks
 from reproof.benchmark.settings import Rules
 
-SCHEMA_VERSION = 1
 LABEL = "Python-API latency"
 """What the times are: the call as Python sees it. A C++ caller of the same runtime is some µs faster."""
 
@@ -161,20 +160,25 @@ class Environment(Group):
     nivcsw: int
     preempted_percent: float
     """Share of calls in which the system took a core from the process."""
-    cpu_seconds_per_second: float
+    mean_busy_threads: float
+    """CPU time of all threads inside calls, over the calls' wall time."""
     loadavg_1min: list[float]
-    cpu_mhz: list[float]
-    gpu_sm_mhz: list[float]
-    throttle_reasons: list[str] | None
+    cpu_mhz: list[float] | None
+    gpu_sm_mhz: list[float] | None
+    throttled: dict[str, bool] | None
+    """Reasons that held the clocks down in some process; empty: none did."""
     unavailable_reason: dict[str, str]
 
 
 class Verdict(Group):
-    """Whether the numbers can carry a claim. `unchecked` names what this machine does not show."""
+    """Whether the numbers can carry a claim.
+
+    `reasons` says by check why they cannot; `unchecked` by check why it could not be made here.
+    """
 
     status: Literal["stable", "noisy"]
-    reasons: list[str]
-    unchecked: list[str]
+    reasons: dict[str, str]
+    unchecked: dict[str, str]
 
 
 class Numerics(Group):
@@ -204,7 +208,7 @@ class CellResult(Group):
 class Result(Group):
     """A whole benchmark; write it with `files.write_json(path, result.model_dump(mode="json"))`."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     label: str = LABEL
     provenance: Provenance
     hardware: Hardware

@@ -16,7 +16,7 @@ QUICK_REPEATS = 3
 
 
 class Rules(BaseModel):
-    """When a process has warmed up, and when it has measured enough. Method: docs of `timing`."""
+    """When a process may have warmed up, and when it has measured enough; `timing` applies them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reproof import files
 from reproof.benchmark import references
 from reproof.errors import ReproofError
 
@@ -20,7 +19,7 @@ BATCHES = 4
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to measure. Paths are relative to `root`, or absolute inside it.
+    """A model to measure. Paths are absolute, or relative to `root`.
 
     Args:
         root: the project's folder; processes run there.
@@ -48,10 +47,10 @@ def check(subject: Subject) -> None:
     """Check all paths and references before the first process starts.
 
     Raises:
-        ReproofError: for a missing file, a path out of the project, or a reference to no function.
+        ReproofError: for a missing file, or a reference to no function in the project.
     """
     for path in (subject.onnx, subject.checkpoint, subject.samples):
-        if path is not None and not files.inside(subject.root, path).exists():
+        if path is not None and not (subject.root / path).exists():
             raise ReproofError("no such file", where=path, hint="run the stage that makes it")
     for reference in (subject.loader, subject.preprocess, subject.postprocess):
         if reference is not None:
@@ -75,7 +74,7 @@ def write_batches(subject: Subject, batch_sizes: list[int], folder: Path) -> dic
 
 
 def _samples(subject: Subject) -> npt.NDArray[Any]:
-    path = files.inside(subject.root, subject.samples)
+    path = subject.root / subject.samples
     try:
         with np.load(path, allow_pickle=False) as archive:
             if subject.samples_array not in archive.files:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns, process_time_ns
 from typing import Any, NamedTuple
 
@@ -46,7 +46,7 @@ class Samples:
     end: array[int]
     cpu_ns: array[int]
     switches: array[int]
-    count: int = 0
+    count: int = field(default=0, kw_only=True)
 
 
 class StageTimes(NamedTuple):
@@ -60,7 +60,7 @@ class StageTimes(NamedTuple):
 
 def samples(capacity: int) -> Samples:
     """Return room for `capacity` calls; it doubles, between two calls, where that is not enough."""
-    return Samples(*(array("q", bytes(8 * max(1, capacity))) for _ in range(6)))
+    return Samples(*[array("q", bytes(8 * max(1, capacity))) for _ in range(6)])
 
 
 def collect(

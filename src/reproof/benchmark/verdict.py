@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from reproof.benchmark.schema import Verdict
 
@@ -16,7 +16,7 @@ def judge(
     half_width_percent: Mapping[str, float | None],
     psi_percent: float | None,
     preempted_percent: float,
-    throttle_reasons: Sequence[str] | None,
+    throttle_reasons: Collection[str] | None,
     warmed: Sequence[bool],
 ) -> Verdict:
     """Return `stable`, or `noisy` with every reason.
@@ -28,23 +28,23 @@ def judge(
         throttle_reasons: what held the clocks down; None where the machine does not tell.
         warmed: by process.
     """
-    reasons: list[str] = []
-    unchecked: list[str] = []
+    reasons: dict[str, str] = {}
+    unchecked: dict[str, str] = {}
     for stage, percent in half_width_percent.items():
         if percent is None:
-            reasons.append(f"{stage}: no interval")
+            reasons[f"interval.{stage}"] = "no interval"
         elif percent > MAX_HALF_WIDTH_PERCENT:
-            reasons.append(f"{stage}: interval ±{percent:.1f}%, over ±{MAX_HALF_WIDTH_PERCENT:g}%")
+            reasons[f"interval.{stage}"] = f"±{percent:.1f}%, over ±{MAX_HALF_WIDTH_PERCENT:g}%"
     if psi_percent is None:
-        unchecked.append("CPU pressure")
+        unchecked["cpu_pressure"] = "the system does not tell"
     elif psi_percent >= MAX_PSI_PERCENT:
-        reasons.append(f"CPU pressure {psi_percent:.1f}%, not under {MAX_PSI_PERCENT:g}%")
+        reasons["cpu_pressure"] = f"{psi_percent:.1f}% of the time, not under {MAX_PSI_PERCENT:g}%"
     if preempted_percent >= MAX_PREEMPTED_PERCENT:
-        reasons.append(f"{preempted_percent:.1f}% of calls preempted, not under {MAX_PREEMPTED_PERCENT:g}%")
+        reasons["preempted"] = f"{preempted_percent:.1f}% of calls, not under {MAX_PREEMPTED_PERCENT:g}%"
     if throttle_reasons is None:
-        unchecked.append("throttling")
-    else:
-        reasons += [f"throttled: {reason}" for reason in throttle_reasons]
+        unchecked["throttled"] = "the machine does not tell"
+    elif throttle_reasons:
+        reasons["throttled"] = ", ".join(throttle_reasons)
     if cold := sum(not settled for settled in warmed):
-        reasons.append(f"not_warmed: {cold} of {len(warmed)} processes")
+        reasons["not_warmed"] = f"{cold} of {len(warmed)} processes"
     return Verdict(status="noisy" if reasons else "stable", reasons=reasons, unchecked=unchecked)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import os
-import platform
 import random
 import signal
 import sys
@@ -23,24 +22,36 @@ import numpy as np
 
 from reproof import files
 from reproof.benchmark import memory, noise, nvml, references, runtimes, timing
-from reproof.benchmark.messages import OUTPUTS, REPORT, TIMES, ColdTimes, Facts, Job, MemoryPeaks, Noise, Report
+from reproof.benchmark.cells import Cell
+from reproof.benchmark.messages import (
+    OUTPUTS,
+    REPORT,
+    TIMES,
+    ColdTimes,
+    Facts,
+    Job,
+    Noise,
+    Refusal,
+    Report,
+)
+from reproof.benchmark.runtimes import Array
+from reproof.benchmark.settings import Rules
 from reproof.errors import EXIT_CODE, ReproofError
 
 _MS = 1e6
-_NO_PSI = "this system has no /proc/pressure/cpu"
 
 
 def main() -> None:
     """Read the job, measure, write the result; then leave without the interpreter's long way out."""
     job = _read_job()
     try:
-        report = measure(job)
+        answer: Report | Refusal = measure(job)
     except runtimes.Unavailable as reason:
-        report = Report(unavailable=str(reason))
+        answer = Refusal(unavailable=str(reason))
     except ReproofError as error:
         print(error, file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_CODE)
-    files.write_text(job.folder / REPORT, report.model_dump_json())
+    files.write_text(job.folder / REPORT, answer.model_dump_json())
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads that the project's code left behind, or a crash while libraries unload, say nothing of latency.
@@ -50,95 +61,114 @@ def main() -> None:
 def measure(job: Job) -> Report:
     """Run the job in this process; leave its samples and outputs in the job's folder."""
     random.seed(job.seed)
-    np.random.seed(job.seed)  # noqa: NPY002 (the one that projects' code draws from)
+    np.random.seed(job.seed)
     runtime = runtimes.get(job.cell.runtime)
     began = perf_counter_ns()
     runtime.import_package()
     imported = perf_counter_ns()
-    preprocess, postprocess = (_step(job, name) for name in (job.preprocess, job.postprocess))
-    stacked = np.load(job.batches)
-    stacked.flags.writeable = False  # a preprocess that changes its input would feed its own output next
-    batches = list(stacked)
+    preprocess, postprocess = _step(job, job.preprocess), _step(job, job.postprocess)
+    batches = _batches(job)
 
     gauge = nvml.open_gauge(job.cell.device)
-    was_reset = memory.reset_peak()
-    baseline = memory.current()
+    was_reset, baseline = memory.reset_peak(), memory.current()
     load_began = perf_counter_ns()
     model = runtime.load(job)
     loaded = perf_counter_ns()
     nvml.sample(gauge)
-    pipeline = timing.Pipeline(preprocess, model.run, postprocess)
-    shape = list(np.shape(preprocess(batches[0])))
+    assert_as_asked(runtime.facts(model, job), job.cell)
 
+    pipeline = timing.Pipeline(preprocess, model.run, postprocess)
     gc.collect()
     gc.freeze()
     gc.disable()
-    warm = timing.samples(4096)
-    timing.collect(pipeline, batches, warm, min_calls=2)
-    first, second = timing.stage_times(warm).model[:2]
+    first, second = _first_calls(pipeline, batches)
     nvml.sample(gauge)
-    warm.count = 0
-
-    def more(min_calls: int, min_ns: int) -> timing.Nanoseconds:
-        timing.collect(pipeline, batches, warm, min_calls=min_calls, min_ns=min_ns)
-        return timing.stage_times(warm).end_to_end
-
-    warmed = timing.warm_up(more, int(second), job.rules)
-    warmup_ns = timing.stage_times(warm).end_to_end
-    # Read here: the same calls ran, and the timed part would add the benchmark's own sample columns.
-    ram_peak, ram_source = memory.peak(was_reset)
+    warmup_ns, warmed = _warm_up(pipeline, batches, second, job.rules)
     nvml.sample(gauge)
-
-    calls = job.rules.min_seconds * timing.NS / max(1.0, float(np.median(warmup_ns)))
-    timed = timing.samples(int(max(job.rules.min_calls, 1.2 * calls)) + 1)
-    before, timed_began = noise.read(gauge), perf_counter_ns()
-    timing.collect(
-        pipeline,
-        batches,
-        timed,
-        min_calls=job.rules.min_calls,
-        min_ns=int(job.rules.min_seconds * timing.NS),
-        cap_ns=int(job.rules.cap_seconds * timing.NS),
-    )
-    seconds, after = (perf_counter_ns() - timed_began) / timing.NS, noise.read(gauge)
+    # Read now: the same calls ran, and the timed part would add the benchmark's own sample columns.
+    ram = memory.peaks(was_reset, baseline)
+    timed, noise_found = _timed(pipeline, batches, warmup_ns, job.rules, gauge)
     nvml.sample(gauge)
     gc.enable()
 
     facts = runtime.facts(model, job)
-    _assert_precision(facts, job)
-    vram, reasons = runtime.vram_peaks(job)
-    nvml_values, nvml_reasons = nvml.memory(gauge)
-    if ram_peak is None:
-        reasons = reasons | {"peak_ram_bytes": ram_source}
-    if baseline is None:
-        reasons = reasons | {"baseline_ram_bytes": "this system has no /proc/self/status"}
+    assert_as_asked(facts, job.cell)  # again: the project's code could have changed it in a call
+    vram, vram_reasons = runtime.vram_peaks(job)
+    nvml_memory, nvml_reasons = nvml.memory(gauge)
     _write_samples(job, timed, warmup_ns)
-    outputs = [model.run(preprocess(batch)) for batch in batches]
-    _write_outputs(job, outputs)
+    shape = _write_outputs(job, pipeline, batches)
     return Report(
         facts=facts,
         input_shape=shape,
         cold=ColdTimes(
             import_ms=(imported - began) / _MS,
             load_ms=(loaded - load_began) / _MS,
-            first_call_ms=int(first) / _MS,
-            second_call_ms=int(second) / _MS,
+            first_call_ms=first / _MS,
+            second_call_ms=second / _MS,
         ),
         warmup_calls=len(warmup_ns),
         warmup_seconds=int(warmup_ns.sum()) / timing.NS,
         warmed=warmed,
-        memory=MemoryPeaks(
-            peak_ram_bytes=ram_peak,
-            baseline_ram_bytes=baseline,
-            ram_method=None if ram_peak is None else ram_source,
-            **vram,
-            **nvml_values,
-            unavailable_reason=reasons | nvml_reasons,
+        memory=ram.model_copy(
+            update={
+                **vram,
+                **nvml_memory,
+                "unavailable_reason": ram.unavailable_reason | vram_reasons | nvml_reasons,
+            }
         ),
-        noise=_noise(before, after, seconds, int(timing.cpu_ns(timed).sum()) / timing.NS),
-        python=platform.python_version(),
-        numpy=np.__version__,
+        noise=noise_found,
     )
+
+
+def _batches(job: Job) -> list[Array]:
+    stacked = np.load(job.batches)
+    stacked.flags.writeable = False  # a preprocess that changes its input would be fed its own output next
+    return list(stacked)
+
+
+def _first_calls(pipeline: timing.Pipeline, batches: list[Array]) -> tuple[int, int]:
+    """Nanoseconds of the model's part in the first two calls."""
+    calls = timing.samples(2)
+    timing.collect(pipeline, batches, calls, min_calls=2)
+    first, second = timing.stage_times(calls).model
+    return int(first), int(second)
+
+
+def _warm_up(
+    pipeline: timing.Pipeline, batches: list[Array], second_call_ns: int, rules: Rules
+) -> tuple[timing.Nanoseconds, bool]:
+    """Nanoseconds of each call of the warm-up, end to end, and whether the time has settled."""
+    calls = timing.samples(4096)
+
+    def more(min_calls: int, min_ns: int) -> timing.Nanoseconds:
+        timing.collect(pipeline, batches, calls, min_calls=min_calls, min_ns=min_ns)
+        return timing.stage_times(calls).end_to_end
+
+    warmed = timing.warm_up(more, second_call_ns, rules)
+    return timing.stage_times(calls).end_to_end, warmed
+
+
+def _timed(
+    pipeline: timing.Pipeline,
+    batches: list[Array],
+    warmup_ns: timing.Nanoseconds,
+    rules: Rules,
+    gauge: nvml.Gauge,
+) -> tuple[timing.Samples, Noise]:
+    """The calls that count, and what else the machine did meanwhile."""
+    expected = rules.min_seconds * timing.NS / max(1.0, float(np.median(warmup_ns)))
+    calls = timing.samples(int(max(rules.min_calls, 1.2 * expected)))
+    before, began = noise.read(gauge), perf_counter_ns()
+    timing.collect(
+        pipeline,
+        batches,
+        calls,
+        min_calls=rules.min_calls,
+        min_ns=int(rules.min_seconds * timing.NS),
+        cap_ns=int(rules.cap_seconds * timing.NS),
+    )
+    seconds, after = (perf_counter_ns() - began) / timing.NS, noise.read(gauge)
+    return calls, noise.between(before, after, seconds)
 
 
 def _read_job() -> Job:
@@ -149,11 +179,16 @@ def _read_job() -> Job:
     os.close(empty)
     line = b""
     while not line.endswith(b"\n"):
-        line += os.read(pulse, 1 << 16) or sys.exit("the parent left before it said what to do")
+        part = os.read(pulse, 1 << 16)
+        if not part:
+            sys.exit("the parent left before it said what to do")
+        line += part
 
     def end_with_the_parent() -> None:
         os.read(pulse, 1)
-        os.killpg(0, signal.SIGKILL)  # the parent made a group of its own for this process
+        if os.getpgrp() == os.getpid():  # so the launcher starts it: what this process started ends too
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
 
     threading.Thread(target=end_with_the_parent, daemon=True).start()
     return Job.model_validate_json(line)
@@ -163,37 +198,22 @@ def _step(job: Job, reference: str | None) -> Callable[[Any], Any]:
     return references.load(job.root, reference) if reference else lambda arrays: arrays
 
 
-def _assert_precision(facts: Facts, job: Job) -> None:
-    if facts.precision_actual not in (None, job.cell.precision):
-        raise ReproofError(
-            "the model runs in another precision than the cell's",
-            where=job.cell.name,
-            expected=job.cell.precision,
-            found=facts.precision_actual,
-        )
+def assert_as_asked(facts: Facts, cell: Cell) -> None:
+    """Compare what the runtime does with what the cell says: a silent fallback is an error, not a number.
 
-
-def _noise(before: noise.Reading, after: noise.Reading, seconds: float, cpu_seconds: float) -> Noise:
-    stalled, steal = noise.psi_stalled_seconds(before, after), noise.steal_percent(before, after)
-    held = noise.throttle_reasons(before, after)
-    missing = {
-        "psi_stalled_seconds": stalled is None and _NO_PSI,
-        "steal_percent": steal is None and "this system has no /proc/stat",
-        "cpu_mhz": before.cpu_mhz is None and "this system shows no clock",
-        "gpu_sm_mhz": after.gpu_reason,
-        "throttle_reasons": held is None and "neither the CPU nor a GPU shows throttling here",
-    }
-    return Noise(
-        seconds=seconds,
-        cpu_seconds=cpu_seconds,
-        psi_stalled_seconds=stalled,
-        steal_percent=steal,
-        loadavg_1min=before.loadavg_1min,
-        cpu_mhz=after.cpu_mhz,
-        gpu_sm_mhz=after.gpu_sm_mhz,
-        throttle_reasons=held,
-        unavailable_reason={name: reason for name, reason in missing.items() if reason},
-    )
+    Raises:
+        ReproofError: when provider, precision or threads are others than asked for.
+    """
+    asked = facts.providers_requested
+    for what, expected, found in (
+        ("provider", ", ".join(asked), ", ".join(facts.providers_actual[: len(asked)])),
+        ("precision", cell.precision, facts.precision_actual or cell.precision),
+        ("number of threads", str(cell.threads), str(facts.threads_intra_op)),
+    ):
+        if found != expected:
+            raise ReproofError(
+                f"the runtime took another {what}", where=cell.name, expected=expected, found=found
+            )
 
 
 def _write_samples(job: Job, timed: timing.Samples, warmup_ns: timing.Nanoseconds) -> None:
@@ -209,14 +229,23 @@ def _write_samples(job: Job, timed: timing.Samples, warmup_ns: timing.Nanosecond
     )
 
 
-def _write_outputs(job: Job, outputs: list[runtimes.Outputs]) -> None:
-    """Write the model's outputs as `batch.output`, for the comparison of runtimes."""
+def _write_outputs(job: Job, pipeline: timing.Pipeline, batches: list[Array]) -> list[int]:
+    """Write the model's outputs as `batch.output`, to compare runtimes by; return its input's shape."""
+    inputs = [pipeline.preprocess(batch) for batch in batches]
+    found = [pipeline.model(array) for array in inputs]
     flat = {
         f"{b}.{o}": array
-        for b, found in enumerate(outputs)
-        for o, array in enumerate(found if isinstance(found, tuple) else (found,))
+        for b, outputs in enumerate(found)
+        for o, array in enumerate(outputs if isinstance(outputs, tuple) else (outputs,))
     }
+    if odd := [key for key, array in flat.items() if np.asarray(array).dtype.kind not in "biuf"]:
+        raise ReproofError(
+            "the model gives something other than arrays of numbers",
+            where=job.cell.name,
+            found=type(flat[odd[0]]).__name__,
+        )
     np.savez(job.folder / OUTPUTS, **flat)
+    return list(np.shape(inputs[0]))
 
 
 if __name__ == "__main__":

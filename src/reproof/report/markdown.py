@@ -74,7 +74,9 @@ def time(stamp: str | None) -> str:
 
 def value(item: Any) -> str:
     """Return a param's value as it stands in YAML, short."""
-    if isinstance(item, Mapping | list) or item is None or isinstance(item, bool):
+    if isinstance(item, list):
+        return ", ".join(value(part) for part in item) or "none"
+    if isinstance(item, Mapping) or item is None or isinstance(item, bool):
         return str(item).lower() if isinstance(item, bool) else "null" if item is None else text(item)
     return number(item, 6) if isinstance(item, float) else text(item)
 

@@ -56,8 +56,9 @@ def facts(model: Model, job: Job) -> Facts:
     import torch
 
     omp = os.environ.get("OMP_NUM_THREADS")
-    tensors = [*model.module.parameters(), *model.module.buffers()]
-    kinds = {str(tensor.dtype) for tensor in tensors if tensor.is_floating_point()}
+    weights = list(model.module.parameters())
+    tensors = [*weights, *model.module.buffers()]
+    kinds = {str(tensor.dtype) for tensor in weights if tensor.is_floating_point()}
     devices = {tensor.device.type for tensor in tensors} or {job.cell.device}
     return Facts(
         version=torch.__version__,
@@ -72,7 +73,7 @@ def facts(model: Model, job: Job) -> Facts:
             "cuda_matmul_fp32_precision": torch.backends.cuda.matmul.fp32_precision,
             "cudnn_conv_fp32_precision": torch.backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined]
             "cudnn_benchmark": torch.backends.cudnn.benchmark,
-            "onednn": torch.backends.mkldnn.enabled,
+            "onednn": bool(torch.backends.mkldnn.enabled),
         },
     )
 
