@@ -88,3 +88,16 @@ def make_quick(project: Path) -> None:
         text = text.replace(old, new)
     path.write_text(text)
     commit_all(project, "Quick")
+
+
+def copy_of_this_repository(folder: Path) -> Path:
+    """Make a template repository in `folder`: this one as it stands, in one commit."""
+    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    run("git", "init", "--quiet", cwd=folder)
+    run("git", "add", "--all", cwd=folder)
+    run("git", "commit", "--quiet", "--message", "The template", cwd=folder)
+    return folder

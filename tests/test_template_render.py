@@ -14,12 +14,12 @@ import pytest
 import yaml
 from conftest import run
 from copier.errors import UserMessageError
-from projects import ENV, ROOT, render
+from projects import ENV, ROOT, copy_of_this_repository, render
 
 ALWAYS = {
-    ".copier-answers.yml", ".dvc/.gitignore", ".dvc/config", ".dvcignore", ".gitattributes", ".gitignore", "Makefile",
-    "README.md", "data/README.md", "dvc.yaml", "notes/analysis.md", "notes/goals.md", "params.yaml",
-    "pyproject.toml", "src/baselines.py", "src/benchmark.py", "src/config.py", "src/data.py",
+    ".copier-answers.yml", ".dvc/.gitignore", ".dvc/config", ".dvcignore", ".gitattributes", ".gitignore",
+    "Makefile", "README.md", "data/README.md", "dvc.yaml", "notes/analysis.md", "notes/goals.md",
+    "params.yaml", "pyproject.toml", "src/baselines.py", "src/benchmark.py", "src/config.py", "src/data.py",
     "src/evaluate_model.py", "src/export.py", "src/model.py", "src/prepare.py", "src/report.py",
     "src/summarize.py", "src/train.py", "tests/test_project.py",
 }  # fmt: skip
@@ -107,14 +107,15 @@ def test_a_remote_is_not_asked_for_but_can_be_set_and_is_kept(tmp_path: Path) ->
     kept = copy(tmp_path / "p", dvc_remote="s3://bucket/path")
     assert kept["dvc_remote"] == "s3://bucket/path"
     run("git", "init", "--quiet", cwd=tmp_path / "p")
-    assert "storage\ts3://bucket/path" in run("dvc", "remote", "list", cwd=tmp_path / "p", env=ENV).stdout
+    listed = run("dvc", "remote", "list", cwd=tmp_path / "p", env=ENV).stdout
+    assert listed.split() == ["storage", "s3://bucket/path", "(default)"]
     assert "dvc_remote" not in copy(tmp_path / "q")
     run("git", "init", "--quiet", cwd=tmp_path / "q")
     assert run("dvc", "remote", "list", cwd=tmp_path / "q", env=ENV).stdout == ""
 
 
 def test_the_pin_is_the_templates_own_commit(tmp_path: Path) -> None:
-    template = clone(tmp_path / "the template")
+    template = copy_of_this_repository(tmp_path / "the template")
     commit = run("git", "rev-parse", "HEAD", cwd=template).stdout.strip()
     copy(tmp_path / "p", template)
     address = f"file://localhost{str(template).replace(' ', '%20')}"
@@ -134,26 +135,31 @@ def test_the_pin_is_the_templates_own_commit(tmp_path: Path) -> None:
     ],
 )
 def test_the_library_comes_from_where_the_template_came_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, address: str
+    tmp_path: Path, source: str, address: str
 ) -> None:
-    template = clone(tmp_path / "template")
-    config = tmp_path / "gitconfig"
-    bases = ["https://github.com/acme/", "https://gitlab.com/acme/", "https://git.example.org/acme/",
-             "https://ada:s3cret@git.example.org/acme/", "git@git.example.org:acme/",
-             "ssh://git@git.example.org/acme/"]  # fmt: skip
-    (tmp_path / "reproof.git").symlink_to(template)
-    (tmp_path / "reproof").symlink_to(template)
+    template = copy_of_this_repository(tmp_path / "template")
+    for name in ("reproof", "reproof.git"):
+        (tmp_path / name).symlink_to(template)
+    bases = [
+        "https://github.com/acme/",
+        "https://gitlab.com/acme/",
+        "https://git.example.org/acme/",
+        "https://ada:s3cret@git.example.org/acme/",
+        "git@git.example.org:acme/",
+        "ssh://git@git.example.org/acme/",
+    ]
     rewrites = "".join(f'    insteadOf = "{base}"\n' for base in bases)
-    config.write_text(f'[user]\n    name = A\n    email = a@b.c\n[url "{tmp_path}/"]\n{rewrites}')
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    copy(tmp_path / "p", source)
+    (tmp_path / "gitconfig").write_text(f'[url "{tmp_path}/"]\n{rewrites}')
+    # Git finds every address in this folder, and is allowed no other way.
+    env = {**ENV, "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"), "GIT_ALLOW_PROTOCOL": "file"}
+    run("copier", "copy", "--defaults", "--vcs-ref", "HEAD", source, "p", cwd=tmp_path, env=env)
     commit = run("git", "rev-parse", "HEAD", cwd=template).stdout.strip()
     assert requirement(tmp_path / "p") == f"reproof[all] @ git+{address}@{commit}"
     assert "s3cret" not in (tmp_path / "p" / "pyproject.toml").read_text()
 
 
 def test_a_relative_path_is_pinned_and_told_to_be_no_address_for_updates(tmp_path: Path) -> None:
-    clone(tmp_path / "template")
+    copy_of_this_repository(tmp_path / "template")
     done = run("copier", "copy", "--defaults", "--vcs-ref", "HEAD", "template", "p", cwd=tmp_path, env=ENV)
     assert requirement(tmp_path / "p").startswith(f"reproof[all] @ git+file://localhost{tmp_path}/template@")
     assert "will not" in done.stderr
@@ -212,16 +218,3 @@ def test_file_names_are_legal_on_windows() -> None:
     parts = {part for name in listed.split("\0") for part in name.split("/") if part}
     assert len(parts) > 50
     assert [part for part in parts if ILLEGAL.search(part)] == []
-
-
-def clone(folder: Path) -> Path:
-    """A template repository of our own: this one as it stands, in one commit."""
-    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
-    run("git", "init", "--quiet", cwd=folder)
-    run("git", "add", "--all", cwd=folder)
-    run("git", "commit", "--quiet", "--message", "The template", cwd=folder)
-    return folder
