@@ -1,0 +1,50 @@
+# The two commands: make demo, make test. Both make .venv first when it is missing.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help demo test lint types unit docs example constraints clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+
+demo: $(READY) ## a project from the template in demo/, three experiments, the comparison, and where to look
+	@$(BIN)/python pipeline/demo.py
+
+test: lint types unit docs ## everything that CI checks: lint, types, tests, docs
+
+lint: $(READY) ## style and errors, by ruff
+	@echo "== lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY) ## types, by mypy in strict mode
+	@echo "== types"
+	@$(BIN)/mypy
+
+unit: $(READY) ## the tests, without those marked soak (about eight minutes on two cores)
+	@echo "== tests"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" --durations 5
+
+docs: $(READY) ## is the reference of commands what --help says?
+	@echo "== docs"
+	@$(BIN)/python docs/generate.py --check
+
+example: $(READY) ## run this repository's own pipeline: the example under reports/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+
+constraints: $(READY) ## write constraints.txt from what is installed
+	@$(BIN)/python pipeline/constraints.py
+
+clean: ## remove what was made here: .venv, demo, build
+	rm -rf .venv demo build
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv .venv; }
+	@echo "Installing what constraints.txt says (PyTorch is large: this takes minutes)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-color -e '.[all,dev]' -c constraints.txt \
+		| awk '/^Collecting/ {n++; printf "\r  %3d packages, now %-40.40s", n, $$2; fflush()} /^Installing/ {printf "\r  %3d packages, installing %-32s", n, ""; fflush()} END {print ""}'
+	@touch $@
