@@ -46,5 +46,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv .venv; }
 	@echo "Installing what constraints.txt says (PyTorch is large: this takes minutes)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-color -e '.[all,dev]' -c constraints.txt \
-		| awk '/^Collecting/ {n++; printf "\r  %3d packages, now %-40.40s", n, $$2; fflush()} /^Installing/ {printf "\r  %3d packages, installing %-32s", n, ""; fflush()} END {print ""}'
+		| awk -v end="$$([ -t 1 ] && printf '\r' || printf '\n')" -v every="$$([ -t 1 ] && echo 1 || echo 25)" \
+			'/^Collecting/ && ++n % every == 0 {printf "  %3d packages, now %-40.40s%s", n, $$2, end; fflush()} \
+			/^Installing/ {printf "  %3d packages, writing them %-32s%s", n, "", end; fflush()} END {print ""}'
 	@touch $@

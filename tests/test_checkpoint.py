@@ -30,7 +30,9 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "AdamW": lambda p: torch.optim.AdamW(p, 0.01),
     "Adam with AMSGrad": lambda p: torch.optim.Adam(p, 0.01, amsgrad=True),
     "SGD with momentum": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, nesterov=True),
-    "two groups": lambda p: torch.optim.Adagrad([{"params": [q], "lr": 0.01 * (i + 1)} for i, q in enumerate(p)]),
+    "two groups": lambda p: torch.optim.Adagrad(
+        [{"params": [q], "lr": 0.01 * (i + 1)} for i, q in enumerate(p)]
+    ),
 }
 
 
@@ -217,10 +219,14 @@ def test_the_same_weights_and_facts_give_the_same_bytes(tmp_path: Path) -> None:
     ],
     ids=["another shape", "a layer more", "other names"],
 )
-def test_weights_of_another_architecture_are_refused(tmp_path: Path, other: Callable[[], Any], named: str) -> None:
+def test_weights_of_another_architecture_are_refused(
+    tmp_path: Path, other: Callable[[], Any], named: str
+) -> None:
     path = tmp_path / "model.safetensors"
     checkpoint.save_weights(path, nn.Sequential(nn.Linear(6, 16)).state_dict(), {})
-    with pytest.raises(ReproofError, match=r"model\.safetensors: the weights are of another architecture") as caught:
+    with pytest.raises(
+        ReproofError, match=r"model\.safetensors: the weights are of another architecture"
+    ) as caught:
         checkpoint.load_into(other(), path)
     assert named in str(caught.value.found)
 
@@ -353,7 +359,7 @@ def test_a_checkpoint_of_which_a_file_is_lost_is_never_used_in_part(tracked: tup
     held = {path: path.read_bytes() for path in (project / ".dvc/cache/files").rglob("*") if path.is_file()}
     lost = next(path for path, data in held.items() if data == (b'{"model": {}}'))
     lost.unlink()
-    for _ in range(2):  # the second time too
+    for _ in ("once", "again"):
         with pytest.raises(ReproofError, match="neither DVC's cache nor its remote has it"):
             checkpoint.find(project, commit)
     lost.write_bytes(held[lost])

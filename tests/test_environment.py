@@ -80,7 +80,10 @@ def install(folder: Path, name: str, version: str, address: dict[str, object] | 
 
 
 def test_the_library_knows_the_commit_that_it_was_installed_from(tmp_path: Path) -> None:
-    address = {"url": "https://me:hunter22@example.org/reproof.git", "vcs_info": {"vcs": "git", "commit_id": "f" * 40}}
+    address = {
+        "url": "https://me:hunter22@example.org/reproof.git",
+        "vcs_info": {"vcs": "git", "commit_id": "f" * 40},
+    }
     install(tmp_path, "reproof", "9.9", address)
     found = in_a_process("environment.library()", tmp_path, PYTHONPATH=str(tmp_path))
     assert found == {"version": "9.9", "commit": "f" * 40, "source": "https://example.org/reproof.git"}

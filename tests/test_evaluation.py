@@ -20,7 +20,14 @@ ANSWERS = Predictions(
     ids=np.array([f"row-{i}" for i in range(6)]),
     labels=np.array([0, 0, 1, 1, 1, 2]),
     probabilities=np.array(
-        [[0.8, 0.1, 0.1], [0.5, 0.25, 0.25], [0.2, 0.7, 0.1], [0.1, 0.8, 0.1], [0.6, 0.3, 0.1], [0.5, 0.2, 0.3]],
+        [
+            [0.8, 0.1, 0.1],
+            [0.5, 0.25, 0.25],
+            [0.2, 0.7, 0.1],
+            [0.1, 0.8, 0.1],
+            [0.6, 0.3, 0.1],
+            [0.5, 0.2, 0.3],
+        ],
         dtype=np.float32,
     ),
 )
@@ -54,7 +61,9 @@ def test_the_confusion_matrix_goes_from_truth_to_answer() -> None:
     }
 
 
-def test_a_class_that_is_never_predicted_has_precision_zero_and_no_warning(recwarn: pytest.WarningsRecorder) -> None:
+def test_a_class_that_is_never_predicted_has_precision_zero_and_no_warning(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
     assert classification(ANSWERS, CLASSES)["per_class"]["eel"]["precision"] == 0.0
     assert [str(warning.message) for warning in recwarn] == []
 
@@ -70,7 +79,9 @@ def test_an_absent_class_leaves_no_auc_and_says_why() -> None:
 
 def test_two_classes_are_scored_like_more() -> None:
     answers = Predictions(
-        np.array(list("abcd")), np.array([0, 1, 0, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]])
+        np.array(list("abcd")),
+        np.array([0, 1, 0, 1]),
+        np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]]),
     )
     scores = classification(answers, ["no", "yes"])
     assert scores["accuracy"] == 0.75
@@ -91,7 +102,9 @@ def test_answers_that_are_not_finite_are_refused(bad: float) -> None:
 
 
 def test_a_certain_and_wrong_answer_has_a_finite_loss() -> None:
-    answers = Predictions(np.array(["a", "b"]), np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]], np.float32))
+    answers = Predictions(
+        np.array(["a", "b"]), np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]], np.float32)
+    )
     assert 1 < classification(answers, ["no", "yes"])["loss"] < 1000
 
 

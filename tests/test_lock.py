@@ -39,7 +39,12 @@ def test_a_build_tag_is_a_comment(tmp_path: Path) -> None:
 
 
 def test_what_came_from_an_address_is_left_out(tmp_path: Path) -> None:
-    install(tmp_path, "from-git", "1.0", {"url": "https://x.org/g.git", "vcs_info": {"vcs": "git", "commit_id": "a"}})
+    install(
+        tmp_path,
+        "from-git",
+        "1.0",
+        {"url": "https://x.org/g.git", "vcs_info": {"vcs": "git", "commit_id": "a"}},
+    )
     install(tmp_path, "editable", "1.0", {"url": "file:///srv/e", "dir_info": {"editable": True}})
     install(tmp_path, "From_Index", "1.0")
     (tmp_path / "broken-1.0.dist-info").mkdir()

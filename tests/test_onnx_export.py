@@ -91,7 +91,15 @@ def test_a_comment_and_another_folder_change_no_byte(folder: Path, exported: Pat
 
 def test_no_path_of_the_user_leaves_with_the_model(folder: Path, exported: Path) -> None:
     data = exported.read_bytes()
-    for private in (str(folder), "a user's project", "site-packages", "net.py", ".py", os.environ["HOME"], "/home"):
+    for private in (
+        str(folder),
+        "a user's project",
+        "site-packages",
+        "net.py",
+        ".py",
+        os.environ["HOME"],
+        "/home",
+    ):
         assert private.encode() not in data, private
 
 
@@ -175,7 +183,9 @@ def test_a_model_that_cannot_be_exported_is_an_error_and_leaves_the_old_file(fol
 def test_a_file_that_is_no_model_says_what_to_do(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(data)
-    with pytest.raises(ReproofError, match=r"model\.onnx: ONNX Runtime cannot load the model[\s\S]*dvc checkout"):
+    with pytest.raises(
+        ReproofError, match=r"model\.onnx: ONNX Runtime cannot load the model[\s\S]*dvc checkout"
+    ):
         onnx_export.open_session(path, threads=1)
 
 

@@ -37,7 +37,9 @@ def test_a_stage_in_progress_is_listed_with_its_process(tmp_path: Path) -> None:
     assert entry["heartbeat"].endswith("Z")
 
 
-def test_the_heartbeat_tells_the_progress_and_moves_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_heartbeat_tells_the_progress_and_moves_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(registry, "HEARTBEAT_SECONDS", 0.02)
     beat = registry.Heartbeat(tmp_path, facts())
     (first,) = registry.entries(tmp_path)

@@ -140,7 +140,9 @@ def test_any_torn_tail_ends_the_log(folder: Path, tail: bytes) -> None:
     assert list(runlog.read(path)) == RECORDS
 
 
-@pytest.mark.parametrize("line", [b"torn {\n", b"[1]\n", b"3\n", b'{"step": 1}\n', b"\n", b'{"schema_version": "1"}\n'])
+@pytest.mark.parametrize(
+    "line", [b"torn {\n", b"[1]\n", b"3\n", b'{"step": 1}\n', b"\n", b'{"schema_version": "1"}\n']
+)
 def test_a_line_that_is_no_record_is_an_error_with_its_number(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "bad.ndjson"
     path.write_bytes(WHOLE + line + WHOLE)
@@ -208,7 +210,9 @@ def test_curves_have_no_empty_cell_and_at_most_so_many_rows(
 
 
 @given(_points.filter(bool))
-def test_curves_stay_within_the_values_that_were_logged(folder: Path, points: list[tuple[int, str, float]]) -> None:
+def test_curves_stay_within_the_values_that_were_logged(
+    folder: Path, points: list[tuple[int, str, float]]
+) -> None:
     values = defaultdict(list)
     for _, series, value in points:
         if math.isfinite(value):

@@ -19,7 +19,11 @@ FRACTIONS = {"train": 0.7, "validation": 0.15, "test": 0.15}
 
 def examples(members: dict[int, int], features: int = 3) -> Split:
     """Examples with so many members of each class, in a mixed order, all different."""
-    y = np.random.default_rng(0).permutation(np.repeat(list(members), list(members.values()))).astype(np.int64)
+    y = (
+        np.random.default_rng(0)
+        .permutation(np.repeat(list(members), list(members.values())))
+        .astype(np.int64)
+    )
     x = np.arange(len(y) * features, dtype=np.float32).reshape(len(y), features)
     return Split(x, y, np.array([f"row-{i:05d}" for i in range(len(y))]))
 
