@@ -7,7 +7,7 @@ import json
 from rendered import ROOT, SHOW, shell, start
 
 DEMO = ROOT / "demo"
-EXPERIMENTS = ("", " -S train.lr=0.01", " -S model.channels=4")
+EXPERIMENTS = ("", " -S train.lr=0.01", " -S train.lr=0.01 -S model.channels=4")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 SHOW = (
     "dvc exp show --only-changed --no-pager "
-    "--drop 'src/.*|results/.*|prepared|data|notes|.*_time|runtime_seconds|Created|State|Executor'"
+    "--drop 'src/.*|results/.*|prepared|data|notes|status|.*_time|runtime_.*|Created|State|Executor'"
 )
 """How `dvc exp show` reads well at 120 columns: the generated README says the same."""
 
