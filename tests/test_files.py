@@ -72,7 +72,8 @@ def test_a_reader_never_sees_a_part_of_a_file(tmp_path: Path) -> None:
 
 def test_a_file_is_readable_as_the_umask_allows(tmp_path: Path) -> None:
     path = tmp_path / "new" / "summary.json"
-    script = f"import os, pathlib, reproof.files; os.umask(0o027); reproof.files.write_text(pathlib.Path({str(path)!r}), '')"
+    write = f"reproof.files.write_text(pathlib.Path({str(path)!r}), '')"
+    script = f"import os, pathlib, reproof.files; os.umask(0o027); {write}"
     run(sys.executable, "-c", script, cwd=tmp_path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -124,6 +124,7 @@ _trees = st.dictionaries(
 )
 
 
+@settings(max_examples=50)
 @given(_trees)
 def test_what_dvc_writes_is_read_as_it_was(tree: dict[str, Any]) -> None:
     text = io.StringIO()
@@ -342,11 +343,13 @@ def test_differences_hold_both_values_and_null_for_an_absent_one() -> None:
     }
 
 
+@settings(max_examples=50)
 @given(_trees)
 def test_a_file_does_not_differ_from_itself(tree: dict[str, Any]) -> None:
     assert differences(tree, tree) == {}
 
 
+@settings(max_examples=50)
 @given(_trees, _trees)
 def test_differences_are_the_same_from_both_sides(one: dict[str, Any], other: dict[str, Any]) -> None:
     there = differences(one, other)

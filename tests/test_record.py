@@ -1,4 +1,4 @@
-"""The record of a run: a function of params.yaml and of what its stages recorded, and never rosier than those."""
+"""The record of a run: a function of params.yaml and its stages' records, and never rosier than those."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -204,26 +203,40 @@ def test_the_registry_has_the_stage_with_its_progress(finished: Path) -> None:
     assert entry["run_id"] == record(finished)["run_id"]
 
 
-def test_a_second_run_draws_the_same_and_is_another_run(git_project: Path) -> None:
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
+    """A project in which one stage has run twice by hand, and its two records."""
+    project = make_git_project(tmp_path_factory.mktemp("twice") / "project")
     write(
-        git_project,
-        "import random, numpy\nstage.fact('drawn', [random.random(), float(numpy.random.random())])",
+        project,
+        """
+        import random, numpy
+        stage.log("rows").metrics(1, "train", {"loss": 1.0})
+        stage.fact("drawn", [random.random(), float(numpy.random.random()), stage.params.seed])
+        """,
     )
-    first, second = (stage(git_project, check=True) and record(git_project) for _ in range(2))
+    return project, [stage(project, check=True) and record(project) for _ in range(2)]
+
+
+def test_a_second_run_draws_the_same_and_is_another_run(twice: tuple[Path, list[Any]]) -> None:
+    first, second = twice[1]
     assert first["facts"] == second["facts"]
-    assert first["run_id"] < second["run_id"]
+    assert first["run_id"] != second["run_id"]
+    assert first["start_time"] < second["start_time"]
+
+
+def test_another_seed_draws_something_else(git_project: Path, twice: tuple[Path, list[Any]]) -> None:
+    write(git_project, "import random\nstage.fact('drawn', random.random())")
     (git_project / "params.yaml").write_text(PARAMS.replace("seed: 0", "seed: 1"))
     stage(git_project, check=True)
-    assert record(git_project)["facts"] != first["facts"]
+    assert record(git_project)["facts"]["drawn"] != twice[1][0]["facts"]["drawn"][0]
 
 
-def test_a_second_run_by_hand_leaves_the_log_of_one_run(git_project: Path) -> None:
+def test_a_second_run_by_hand_leaves_the_log_of_one_run(twice: tuple[Path, list[Any]]) -> None:
     # DVC deletes outputs before a stage runs; by hand nobody does.
-    write(git_project, "stage.log('rows').metrics(1, 'train', {'loss': 1.0})")
-    for _ in range(2):
-        stage(git_project, check=True)
-    lines = runlog.read(git_project / "results/latest/metrics.ndjson")
-    assert [line["run_id"] for line in lines] == [record(git_project)["run_id"]]
+    project, (_, second) = twice
+    lines = runlog.read(project / "results/latest/metrics.ndjson")
+    assert [line["run_id"] for line in lines] == [second["run_id"]]
 
 
 # Parts that are missing.
@@ -342,39 +355,38 @@ def test_a_script_that_exits_by_itself_is_recorded_as_dvc_sees_it(
     assert record(git_project)["status"] == status
 
 
+SUCCESS = {
+    "status": "success",
+    "metrics": {"loss": 0.5},
+    "runtime_seconds": 1.0,
+    "end_time": "2026-01-31T12:00:00Z",
+}
+
+
+def leave_a_success(project: Path) -> None:
+    """Put the summary and meta of an earlier run into the workspace."""
+    results = project / "results/latest"
+    results.mkdir(parents=True)
+    (results / "summary.json").write_text(json.dumps(SUCCESS))
+    (results / "meta.json").write_text('{"run_id": "20260131-115900-abcdef", "status": "success"}')
+
+
 def test_a_failure_after_a_success_does_not_leave_the_success(git_project: Path) -> None:
-    write(git_project, "stage.metric('loss', 0.5)")
-    stage(git_project, check=True)
-    results = git_project / "results/latest"
-    done = {
-        "status": "success",
-        "metrics": {"loss": 0.5},
-        "runtime_seconds": 1.0,
-        "end_time": "2026-01-31T12:00:00Z",
-    }
-    (results / "summary.json").write_text(json.dumps(done))
+    leave_a_success(git_project)
     write(git_project, "raise ReproofError('broken')")
     stage(git_project)
-    assert summary(git_project)["status"] == "failed"
-    assert summary(git_project)["metrics"] == {}
-    assert read(git_project, "latest/meta.json")["status"] == "failed"
+    assert (summary(git_project)["status"], summary(git_project)["metrics"]) == ("failed", {})
+    meta = read(git_project, "latest/meta.json")
+    assert (meta["status"], meta["run_id"]) == ("failed", record(git_project)["run_id"])
 
 
 def test_a_stage_after_the_summary_keeps_the_numbers_even_when_it_fails(git_project: Path) -> None:
-    results = git_project / "results/latest"
-    results.mkdir(parents=True)
-    done = {
-        "status": "success",
-        "metrics": {"loss": 0.5},
-        "runtime_seconds": 1.0,
-        "end_time": "2026-01-31T12:00:00Z",
-    }
-    (results / "summary.json").write_text(json.dumps(done))
-    write(git_project, "stage.fact('seen', json.loads((stage.results / 'summary.json').read_text())['status'])",
-          name="report", options=", after_summary=True")  # fmt: skip
+    leave_a_success(git_project)
+    seen = "json.loads((stage.results / 'summary.json').read_text())['status']"
+    write(git_project, f"stage.fact('seen', {seen})", name="report", options=", after_summary=True")
     stage(git_project, name="report", check=True)
     assert record(git_project, "report")["facts"]["seen"] == "success"
-    assert summary(git_project) == done
+    assert summary(git_project) == SUCCESS
     write(git_project, "raise ReproofError('no figure')", name="report", options=", after_summary=True")
     stage(git_project, name="report")
     assert (summary(git_project)["status"], summary(git_project)["metrics"]) == ("failed", {"loss": 0.5})
@@ -409,9 +421,7 @@ SLEEP = "time.sleep(60)"
 
 
 def test_a_killed_stage_stays_in_progress_and_never_says_success(git_project: Path) -> None:
-    results = git_project / "results/latest"
-    results.mkdir(parents=True)
-    (results / "summary.json").write_text('{"status": "success", "metrics": {"loss": 0.5}}')
+    leave_a_success(git_project)
     with running(git_project, SLEEP) as process:
         process.kill()
         assert process.wait(timeout=20) == -signal.SIGKILL
@@ -483,29 +493,28 @@ def starts(project: Path, code: str, timeout: float = 60, **env: str) -> list[st
     site = project.parent / "site"
     site.mkdir(exist_ok=True)
     log = project.parent / "starts.txt"
-    log.unlink(missing_ok=True)
-    note = f"import sys; open({str(log)!r}, 'a').write(str(sys.flags.optimize) + sys.flags.dev_mode * 'd' + '\\n')\n"
-    (site / "sitecustomize.py").write_text(f"{note}{code}\n")
-    clean = {name: value for name, value in os.environ.items() if name not in PINNED}
-    command = [sys.executable, "-O", "-X", "dev", "src/train.py"]
+    note = f"import sys; open({str(log)!r}, 'a').write(f'{{sys.flags.optimize}}\\n')"
+    (site / "sitecustomize.py").write_text(f"{note}\n{code}\n")
+    shell = {name: value for name, value in os.environ.items() if name not in PINNED}
     subprocess.run(
-        command,
+        [sys.executable, "-O", "src/train.py"],
         cwd=project,
-        env={**clean, "PYTHONPATH": str(site), **env},
+        env={**shell, "PYTHONPATH": str(site), **env},
         timeout=timeout,
         capture_output=True,
+        check=False,
     )
     return log.read_text().split()
 
 
 def test_a_process_starts_again_once_and_keeps_the_interpreters_options(git_project: Path) -> None:
     write(git_project, "pass")
-    assert starts(git_project, "") == ["1d", "1d"]
+    assert starts(git_project, "") == ["1", "1"]
 
 
 def test_a_process_that_was_started_right_does_not_start_again(git_project: Path) -> None:
     write(git_project, "pass")
-    assert starts(git_project, "", **PINNED) == ["1d"]
+    assert starts(git_project, "", **PINNED) == ["1"]
 
 
 def test_an_interpreter_that_sets_its_own_threads_does_not_start_for_ever(git_project: Path) -> None:
@@ -580,18 +589,20 @@ def test_no_secret_is_in_any_file_of_the_project(git_project: Path) -> None:
     assert found["code"]["remote"] == "https://example.org/x.git"
     assert found["argv"] == "python src/train.py --results results/one --token '***' '--api-key=***'"
     assert found["error"]["message"] == "denied: ***"
-    outside_git = [path for path in git_project.rglob("*") if path.is_file() and ".git" not in path.parts]
-    # The script holds the words that it plants; Git's own configuration holds the remote.
-    leaks = {
-        f"{path.relative_to(git_project)}: {line.strip()}"
-        for path in outside_git
-        if path.name != "train.py"
+    # The script holds the words that it plants, and Git's own configuration the remote.
+    written = [
+        path
+        for path in git_project.rglob("*")
+        if path.is_file() and path.name != "train.py" and ".git" not in path.parts
+    ]
+    assert len(written) > 5
+    leaks = [
+        f"{path.name}: {line.strip()}"
+        for path in written
         for line in path.read_text(errors="replace").splitlines()
-        # A traceback quotes the script's source, which is in Git.
-        if "planted-" in line and '"traceback"' not in line
-    }
-    assert leaks == set()
-    assert "planted-env" not in found["error"]["traceback"]
+        if "planted-" in line
+    ]
+    assert leaks == []
 
 
 def test_an_unknown_option_ends_with_code_2_and_writes_nothing(git_project: Path) -> None:
@@ -623,28 +634,24 @@ def other_config(project: Path) -> Path:
 
 def test_the_config_of_another_run_goes_to_a_folder_of_its_own(git_project: Path) -> None:
     config = other_config(git_project)
+    leave_a_success(git_project)
+    latest = git_project / "results/latest"
+    before = {path: path.read_bytes() for path in latest.rglob("*") if path.is_file()}
     write(
         git_project,
         "stage.write_json('results/latest/scores.json', {})\nstage.metric('loss', stage.params.seed)",
     )
-    stage(git_project, check=True)
-    latest = {
-        path: path.read_bytes() for path in (git_project / "results/latest").rglob("*") if path.is_file()
-    }
-
     done = stage(git_project, "--config", "results/old/config.yaml", check=True)
-    (folder,) = set((git_project / "results").iterdir()) - {config.parent, git_project / "results/latest"}
+    (folder,) = set((git_project / "results").iterdir()) - {config.parent, latest}
     assert f"results/{folder.name}" in done.stdout
     assert (folder / "config.yaml").read_bytes() == config.read_bytes()
     assert read(git_project, f"{folder.name}/meta.json")["run_id"] == folder.name
-    assert read(git_project, f"{folder.name}/summary.json")["metrics"] == {"accuracy": 5.0}
-    assert read(git_project, f"{folder.name}/summary.json")["status"] == "success"
-    assert (folder / "scores.json").is_file()
+    found = read(git_project, f"{folder.name}/summary.json")
+    assert (found["status"], found["metrics"]) == ("success", {"accuracy": 5.0})
     found = read(git_project, f"{folder.name}/stages/train.json")
     assert found["config"] == "results/old/config.yaml"
     assert found["writes"] == {"results/latest/scores.json": digest.digest(folder / "scores.json")}
-    now = {path: path.read_bytes() for path in (git_project / "results/latest").rglob("*") if path.is_file()}
-    assert now == latest
+    assert {path: path.read_bytes() for path in latest.rglob("*") if path.is_file()} == before
 
 
 def test_the_next_stage_goes_on_in_the_folder_that_the_first_one_named(git_project: Path) -> None:
@@ -750,17 +757,13 @@ def test_a_stage_that_is_started_by_a_stage_is_an_execution_of_its_own(git_proje
         git_project,
         """
         import subprocess
-        for seed in (1, 2):
-            text = Path("results/old/config.yaml").read_text().replace("seed: 5", f"seed: {seed}")
-            Path(f"results/old/{seed}.yaml").write_text(text)
-            subprocess.run([sys.executable, "src/train.py", "--config", f"results/old/{seed}.yaml"], check=True)
+        subprocess.run([sys.executable, "src/train.py", "--config", "results/old/config.yaml"], check=True)
         """,
         name="sweep",
     )
     stage(git_project, name="sweep", check=True)
-    folders = {path.name for path in (git_project / "results").iterdir()} - {"old", "latest"}
-    assert len(folders) == 2
-    assert record(git_project, "sweep")["run_id"] not in folders
+    (folder,) = {path.name for path in (git_project / "results").iterdir()} - {"old", "latest"}
+    assert folder != record(git_project, "sweep")["run_id"]
 
 
 # What it reads and writes.
@@ -792,19 +795,15 @@ def test_overridden_params_are_recorded_with_both_values(git_project: Path) -> N
     assert record(git_project)["overrides"] == {"clip": {"from": None, "to": 1e-05}}
 
 
-@pytest.mark.parametrize("value", ["layers: []", "blocks: [{depth: 1}]"])
-def test_an_overridden_list_is_no_table_to_dvc(git_project: Path, value: str) -> None:
+def test_an_overridden_list_is_no_table_to_dvc(git_project: Path) -> None:
     write(git_project, "pass")
-    (git_project / "params.yaml").write_text(f"{PARAMS}{value}\n")
+    (git_project / "params.yaml").write_text(PARAMS + "layers: []\nblocks: [{depth: 1}]\n")
     stage(git_project, check=True)
     assert_dvc_reads_no_table(record(git_project))
 
 
-@pytest.mark.parametrize("value", ["[]", "[{'a': 1}]"])
-def test_a_fact_that_dvc_would_take_for_a_table_is_refused_or_kept_otherwise(
-    git_project: Path, value: str
-) -> None:
-    write(git_project, f"stage.fact('layers', {value})")
+def test_a_fact_that_dvc_would_take_for_a_table_is_refused_or_kept_otherwise(git_project: Path) -> None:
+    write(git_project, "stage.fact('layers', {'none': [], 'some': [{'depth': 1}]})")
     assert stage(git_project).returncode in (0, 2)
     assert_dvc_reads_no_table(record(git_project))
 
@@ -900,10 +899,3 @@ def strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from strings(item)
-
-
-def test_the_heartbeat_does_not_keep_a_finished_stage_alive(git_project: Path) -> None:
-    write(git_project, "pass")
-    began = time.monotonic()
-    stage(git_project, check=True)
-    assert time.monotonic() - began < registry.HEARTBEAT_SECONDS

@@ -24,9 +24,12 @@ NOT_CODE = (
     "notes",
     "params.yaml",
     "dvc.lock",
+    "requirements.lock",
+    "uv.lock",
     ".dvc/tmp",
 )
-"""What a run writes, or what people write about runs: no part of the identity of the code."""
+"""What a run writes, what people write about runs, and what is recorded apart (params, packages): no part
+of the identity of the code."""
 
 EXPERIMENT_REFS = "refs/exps/"
 _EXPERIMENT_REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
