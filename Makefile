@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test lint types unit docs example constraints clean
+.PHONY: help demo test lint types unit docs example picture constraints clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -34,6 +34,9 @@ docs: $(READY) ## is the reference of commands what --help says?
 
 example: $(READY) ## run this repository's own pipeline: the example under reports/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+
+picture: $(READY) ## the README's picture of the example's report; needs Chromium
+	@$(BIN)/python pipeline/picture.py
 
 constraints: $(READY) ## write constraints.txt from what is installed
 	@$(BIN)/python pipeline/constraints.py

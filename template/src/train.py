@@ -89,7 +89,7 @@ def main(stage: Stage[Config]) -> None:
     bar = tqdm(total=total, initial=step, unit="step", disable=None if stage.is_main else True)
     for epoch in range(start, params.epochs):
         loader.set_epoch(epoch)
-        for x, y in loader:
+        for batch, (x, y) in enumerate(loader, start=1):
             lr = learning_rate(step, total, params)
             for group in optimizer.param_groups:
                 group["lr"] = lr
@@ -105,7 +105,7 @@ def main(stage: Stage[Config]) -> None:
             if not math.isfinite(seen[0]):
                 raise ReproofError("the loss is not finite", where=f"step {step}", hint="lower train.lr")
             log.metrics(step, "train", {"loss": seen[0], "accuracy": seen[1], "learning_rate": lr})
-            if step % params.validate_every == 0 or step % len(loader) == 0:
+            if batch % params.validate_every == 0 or batch == len(loader):
                 scores = validate()
                 log.metrics(step, "validation", scores)
                 if scores["loss"] < best["loss"]:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import yaml
 
-from reproof import files, params
+from reproof import files, params, record
 from reproof.errors import ReproofError
 from reproof.report import figures
 from reproof.report.markdown import FILTERS
@@ -67,6 +67,7 @@ def _record(results: Path) -> dict[str, Any]:
         "meta": meta,
         "summary": files.read_json(results / "summary.json"),
         "params": params.flatten(raw),
+        "ANCHOR": record.ANCHOR,
         "stages": stages,
         **optional,
     }
