@@ -26,6 +26,7 @@ def add_code(project: Path) -> None:
         "dvc.yaml": "stages: {}\n",
         "params.yaml": "seed: 0\n",
         "dvc.lock": "schema: '2.0'\n",
+        "uv.lock": "version = 1\n",
         "results/latest/summary.json": "{}\n",
         "reports/experiment.md": "# Experiment\n",
         "experiments/index.md": "# All\n",
@@ -46,7 +47,7 @@ def edit_code(project: Path) -> None:
 
 def edit_what_is_no_code(project: Path) -> None:
     """Do what an experiment does: other params, another lock, another record, other words."""
-    for name in ("params.yaml", "dvc.lock", "results/latest/summary.json", "notes/goals.md"):
+    for name in ("params.yaml", "dvc.lock", "uv.lock", "results/latest/summary.json", "notes/goals.md"):
         (project / name).write_text("changed\n")
     (project / "results/latest/new.json").write_text("{}")
     (project / "reports/experiment.md").unlink()
@@ -140,7 +141,7 @@ def test_changed_code_is_dirty_and_named(tmp_path: Path, layout: Layout) -> None
         ("src/results/plots.py", "other\n"),
         ("dvc.yaml", "stages: {a: 1}\n"),
         (".gitignore", "\n"),
-        ("requirements.lock", "numpy==1\n"),
+        ("pyproject.toml", "[project]\n"),
         (".dvc/config", "[core]\n"),
         ("src/params.yaml", "code: true\n"),
     ],

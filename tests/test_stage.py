@@ -499,7 +499,7 @@ def starts(project: Path, code: str, timeout: float = 60, **env: str) -> list[st
     subprocess.run(
         [sys.executable, "-O", "src/train.py"],
         cwd=project,
-        env={**shell, "PYTHONPATH": str(site), **env},
+        env={**shell, "PYTHONPATH": f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", **env},
         timeout=timeout,
         capture_output=True,
         check=False,
@@ -571,7 +571,6 @@ def test_no_secret_is_in_any_file_of_the_project(git_project: Path) -> None:
     write(
         git_project,
         """
-        sys.argv += ["--token", "planted-in-argv", "--api-key=planted-in-option"]
         stage.log("rows").metrics(1, "train", {"loss": 1.0})
         stage.missing("tracking", "refused: https://me:planted-in-reason@tracking.example.org/x")
         stage.missing("upload", "401 for " + os.environ["MY_TOKEN"])
@@ -587,7 +586,7 @@ def test_no_secret_is_in_any_file_of_the_project(git_project: Path) -> None:
     assert stage(git_project, "--results", "results/one", env=secrets).returncode == 1
     found = read(git_project, "one/stages/train.json")
     assert found["code"]["remote"] == "https://example.org/x.git"
-    assert found["argv"] == "python src/train.py --results results/one --token '***' '--api-key=***'"
+    assert found["argv"] == "python src/train.py --results results/one"
     assert found["error"]["message"] == "denied: ***"
     # The script holds the words that it plants, and Git's own configuration the remote.
     written = [
@@ -784,7 +783,7 @@ def test_a_config_that_is_not_there_is_an_error_and_leaves_no_run(git_project: P
     write(git_project, "pass")
     done = stage(git_project, "--config", "typo.yaml")
     assert done.returncode == 2
-    assert "typo.yaml: cannot read the params" in done.stderr
+    assert "typo.yaml: no such params file" in done.stderr
     assert not (git_project / "results").exists()
 
 

@@ -19,6 +19,8 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,19 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 20
 _VOLATILE = ("timestamp", "run_id")
 _MAX_HEADER_BYTES = 100_000_000
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What the readers raise on a file that is not what its name says: its content decides which."""
 
 
 def digest(path: Path) -> str:
@@ -52,7 +67,7 @@ def digest(path: Path) -> str:
         return read(path)
     except ReproofError:
         raise
-    except (ValueError, KeyError, EOFError, OSError, struct.error) as error:
+    except _UNREADABLE as error:
         raise ReproofError(
             f"not a readable {path.suffix} file", where=path, found=str(error)[:200]
         ) from error
@@ -130,12 +145,13 @@ def _safetensors(path: Path) -> str:
 
 def _onnx(path: Path) -> str:
     from google.protobuf.message import DecodeError
+    from onnx.checker import ValidationError
 
     from reproof import onnx_graph
 
     try:
         return _sha256([onnx_graph.canonical_bytes(path)])
-    except DecodeError as error:
+    except (DecodeError, ValidationError) as error:
         raise ReproofError("not an ONNX model, or cut short", where=path, found=str(error)[:200]) from error
 
 
@@ -165,7 +181,7 @@ _READERS: dict[str, Callable[[Path], str]] = {
 }
 
 # The names that safetensors gives to numpy's types.
-_DTYPES = {"f": "F", "i": "I", "u": "U"}
+_DTYPES = {"f": "F", "i": "I", "u": "U", "c": "C"}
 
 
 def _dtype_name(array: npt.NDArray[Any]) -> str:

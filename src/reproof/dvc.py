@@ -6,6 +6,7 @@ DVC itself is imported only where files are fetched; it takes about a second.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,10 @@ def fetch(project: Path, commit: str, path: str, destination: Path) -> None:
         if not files.exists(path):
             raise ReproofError("this commit does not track it", where=where)
         destination.parent.mkdir(parents=True, exist_ok=True)
-        files.get(path, str(destination), recursive=files.isdir(path))
+        # Beside, then renamed: a fetch that breaks off leaves nothing that looks whole.
+        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as beside:
+            files.get(path, f"{beside}/whole", recursive=files.isdir(path))
+            Path(beside, "whole").replace(destination)
     except (FileNotFoundError, DvcException, DataIndexError, AuthError, ConfigError) as error:
         raise ReproofError(
             "neither DVC's cache nor its remote has it",

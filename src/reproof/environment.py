@@ -72,6 +72,7 @@ def capture(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
     return facts
 
 
+@functools.cache
 def packages() -> dict[str, str]:
     """Return the installed distributions with their versions, by normalised name."""
     found: dict[str, str] = {}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from reproof import dvc, files, git
+from reproof import dvc, git
 from reproof.errors import ReproofError
+from reproof.invocation import LATEST
 
-LATEST = "results/latest"
 _MAX_NAME_LENGTH = 100
 
 
@@ -53,10 +52,11 @@ def export_run(root: Path, name: str, output: Path | None = None) -> Exported:
             expected=f"{LATEST}/meta.json in that commit",
             hint="`dvc exp show` lists experiments; commit a run's results to keep them on a branch",
         )
-    with tempfile.TemporaryDirectory(prefix="reproof-export-") as scratch:
-        held = Path(scratch) / "meta.json"
-        held.write_bytes(meta_bytes)
-        meta = files.read_json(held)
+    try:
+        meta = dict(json.loads(meta_bytes))
+    except (ValueError, TypeError) as error:
+        where = f"{LATEST}/meta.json at {revision.commit[:10]}"
+        raise ReproofError("not JSON, or no record", where=where, found=str(error)) from error
     run_id = str(meta.get("run_id") or revision.commit[:10])
     destination = output or root / "results" / folder_name(revision.experiment or run_id)
     if destination.exists():
@@ -65,14 +65,7 @@ def export_run(root: Path, name: str, output: Path | None = None) -> Exported:
             where=destination,
             hint="it is left as it is: remove it, or name another with --output",
         )
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the destination, so that the last step is a rename.
-    beside = Path(tempfile.mkdtemp(dir=destination.parent, prefix=".export-"))
-    try:
-        dvc.fetch(root, revision.commit, LATEST, beside / "run")
-        (beside / "run").replace(destination)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    dvc.fetch(root, revision.commit, LATEST, destination)
     written = [path for path in destination.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in written)
     return Exported(destination, revision.commit, meta.get("run_id"), meta.get("status"), len(written), size)

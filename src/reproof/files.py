@@ -54,8 +54,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, with the line ends it has, in one step."""
-    write_bytes(path, text.encode())
+    """Write `text` to `path` as UTF-8, with the line ends it has, in one step.
+
+    Bytes of a file's name or a tool's output that are no UTF-8 are written as escapes (`\\udce9`).
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -83,16 +86,22 @@ def read_json(path: Path) -> Any:
         raise ReproofError("not JSON", where=f"{path}:{error.lineno}", found=error.msg) from error
 
 
-def inside(root: Path, path: str | Path, *, where: str | Path | None = None) -> Path:
+def inside(
+    root: Path, path: str | Path, *, where: str | Path | None = None, follow_links: bool = True
+) -> Path:
     """Return `path`, taken relative to `root`, as an absolute path that lies within `root`.
 
-    Links are followed before the check.
+    Args:
+        root: the folder.
+        path: relative to it, or absolute.
+        where: what the path stands in, for the error.
+        follow_links: whether a link that leads out counts as leading out.
 
     Raises:
         ReproofError: when the path leads out of `root`.
     """
     top = root.resolve()
-    target = (top / path).resolve()
+    target = (top / path).resolve() if follow_links else Path(os.path.normpath(top / path))
     if target != top and top not in target.parents:
         raise ReproofError(
             "a path leads out of the project",

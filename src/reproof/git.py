@@ -66,7 +66,10 @@ def open_repository(path: Path) -> git.Repo:
         ReproofError: when there is none.
     """
     try:
-        return git.Repo(path, search_parent_directories=True)
+        repo = git.Repo(path, search_parent_directories=True)
+        # `git status` else refreshes the user's index, and takes its lock, just because we looked.
+        repo.git.update_environment(GIT_OPTIONAL_LOCKS="0")
+        return repo
     except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
         raise ReproofError(
             "not inside a Git repository", where=path, hint="git init && git add -A && git commit -m Start"
@@ -76,23 +79,30 @@ def open_repository(path: Path) -> git.Repo:
 def code_state(project: Path) -> CodeState:
     """Read the state of the code of `project`, a folder in a Git working tree.
 
-    Without Git, or before the first commit, the facts are null and `reason` says why.
+    Without Git, before the first commit, or where Git refuses (another owner's repository, an ignored
+    folder), the facts are null and `reason` says why.
     """
     try:
-        repo = open_repository(project)
+        with open_repository(project) as repo:
+            return _code_state(repo, project)
     except ReproofError:
         return CodeState(None, None, None, None, {}, None, "not inside a Git repository")
-    with repo:
-        branch = None if repo.head.is_detached else repo.active_branch.name
-        remote = _remote(repo)
-        if not repo.head.is_valid():
-            tree = _working_tree(repo, project, None)
-            return CodeState(None, tree, branch, None, {}, remote, "the repository has no commit yet")
-        commit = repo.head.commit.hexsha
-        recorded = tree_of(repo, commit, project)
-        tree = _working_tree(repo, project, commit)
-        changed = {} if tree == recorded else _changed(repo, project)
-        return CodeState(commit, tree, branch, tree != recorded, changed, remote)
+    except git.GitCommandError as error:
+        said = " ".join(str(error.stderr).split()).removeprefix("stderr: ")
+        return CodeState(None, None, None, None, {}, None, redact.text(f"Git refuses: {said}")[:300])
+
+
+def _code_state(repo: git.Repo, project: Path) -> CodeState:
+    branch = None if repo.head.is_detached else repo.active_branch.name
+    remote = _remote(repo)
+    if not repo.head.is_valid():
+        tree = _working_tree(repo, project, None)
+        return CodeState(None, tree, branch, None, {}, remote, "the repository has no commit yet")
+    commit = repo.head.commit.hexsha
+    recorded = tree_of(repo, commit, project)
+    tree = _working_tree(repo, project, commit)
+    changed = {} if tree == recorded else _changed(repo, project)
+    return CodeState(commit, tree, branch, tree != recorded, changed, remote)
 
 
 def tree_of(repo: git.Repo, commit: str, project: Path) -> str:
@@ -211,7 +221,9 @@ def _working_tree(repo: git.Repo, project: Path, commit: str | None) -> str:
         # The user's index carries what Git knows of each file's time and size, which saves hashing them.
         own_index = Path(repo.git.rev_parse("--path-format=absolute", "--git-path", "index"))
         if own_index.exists():
-            shutil.copyfile(own_index, scratch.index)
+            # With its time: Git hashes a file again when it is not older than the index.
+            shutil.copy2(own_index, scratch.index)
+            scratch.look_at_every_file()
         elif commit:
             scratch.run("read-tree", commit)
         scratch.run("add", "--all", "--", str(project))
@@ -243,8 +255,23 @@ class _scratch_index:
     def run(self, *arguments: str) -> str:
         return str(self._repo.git.execute(["git", *arguments], env=self._env))
 
+    def look_at_every_file(self) -> None:
+        """Drop the marks by which users tell Git not to look at a file: what ran is what lies there.
+
+        A file that a sparse checkout left out carries such a mark too, and stays as the commit has it.
+        """
+        top = Path(str(self._repo.working_tree_dir))
+        entries = [(entry[0], entry[2:]) for entry in self.run("ls-files", "-v", "-z").split("\0") if entry]
+        marked = [name for mark, name in entries if mark.islower() or (mark == "S" and (top / name).exists())]
+        if marked:
+            self.run("update-index", "--no-assume-unchanged", "--", *marked)
+            self.run("update-index", "--no-skip-worktree", "--", *marked)
+
     def code_tree(self, project: Path) -> str:
         base = prefix(self._repo, project)
         paths = [f":(top){base}{name}" for name in NOT_CODE]
         self.run("rm", "-r", "--cached", "--quiet", "--force", "--ignore-unmatch", "--", *paths)
+        if not self.run("ls-files", "--", f":(top){base}"):
+            self.run("read-tree", "--empty")  # a folder that is not in the commit: no code, the empty tree
+            return self.run("write-tree")
         return self.run("write-tree", *([f"--prefix={base}"] if base else []))

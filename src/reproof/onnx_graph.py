@@ -29,6 +29,10 @@ def canonical_bytes(source: Path | Any) -> bytes:
     if isinstance(source, Path) and source.stat().st_size > _MAX_BYTES:
         raise ReproofError("ONNX models over 2 GiB are not supported", where=source)
     model = onnx.load_model(source) if isinstance(source, Path) else source
+    if not model.HasField("graph"):
+        raise ReproofError(
+            "no ONNX model: it has no graph", where=source if isinstance(source, Path) else None
+        )
     _strip(model)
     return bytes(model.SerializeToString(deterministic=True))
 
@@ -38,6 +42,8 @@ def _strip(message: Any) -> None:
     for field in ("doc_string", "metadata_props", "producer_name", "producer_version"):
         if field in message.DESCRIPTOR.fields_by_name:
             message.ClearField(field)
+    if message.DESCRIPTOR.name == "TensorProto" and not message.external_data:
+        message.ClearField("data_location")  # loaded by now: where the bytes lay is no part of the model
     for descriptor, value in message.ListFields():
         if descriptor.message_type is None:
             continue

@@ -59,8 +59,19 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's name)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: dict[Any, yaml.Node] = {}
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        # A merge (`<<`) adds keys to the node, so what the user wrote twice is looked for before it.
+        if node not in self._checked:
+            self._checked.add(node)
+            self._refuse_duplicates(node)
+        super().flatten_mapping(node)
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._checked: set[yaml.MappingNode] = set()
+
+    def _refuse_duplicates(self, node: yaml.MappingNode) -> None:
+        seen: set[Hashable] = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
@@ -70,8 +81,7 @@ class _Loader(yaml.SafeLoader):
                     None, None, f"the key {key!r} stands here twice", key_node.start_mark
                 )
             if isinstance(key, Hashable):
-                seen[key] = key_node
-        return super().construct_mapping(node, deep=deep)
+                seen.add(key)
 
 
 for _tag, _pattern, _first in (
@@ -93,18 +103,34 @@ for _tag, _pattern, _first in (
     )
 
 
+def _number_text(loader: _Loader, node: yaml.ScalarNode, *kinds: str) -> str:
+    """The text of a number; an explicit tag (`!!int abc`) does not make a word one."""
+    text = str(loader.construct_scalar(node))
+    tag: str = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    if tag.rpartition(":")[2] not in kinds:
+        raise yaml.constructor.ConstructorError(None, None, f"{text!r} is no {kinds[0]}", node.start_mark)
+    return text
+
+
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    text = loader.construct_scalar(node)
+    text = _number_text(loader, node, "int")
     sign, digits = (-1, text[1:]) if text[:1] == "-" else (1, text.lstrip("+"))
     base = {"0x": 16, "0o": 8}.get(digits[:2], 10)
     return sign * int(digits[2:] if base != 10 else digits, base)
 
 
 def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
-    text = loader.construct_scalar(node).lower()
+    text = _number_text(loader, node, "float", "int").lower()
     return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
 
+def _refuse_tag(_: _Loader, node: yaml.Node) -> None:
+    raise yaml.constructor.ConstructorError(None, None, f"no plain data: {node.tag}", node.start_mark)
+
+
+# Types of YAML 1.1 beyond plain data: neither JSON nor DVC knows them.
+for _tag in ("binary", "omap", "pairs", "set", "timestamp"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _refuse_tag)
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 
@@ -198,14 +224,14 @@ def _explain(
 
 def _problem(detail: dict[str, Any], root: yaml.Node, model: type[BaseModel], shown: str | Path) -> str:
     location = [part for part in detail["loc"] if part != "[key]"]
-    line, found_all = _line(root, location)
+    line = _line(root, location)
     key = ".".join(str(part) for part in location) or "(top)"
     if detail["type"] == "extra_forbidden":
         names = _names(model, location[:-1])
         near = difflib.get_close_matches(str(location[-1]), names, n=1)
         meant = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names)}"
         return f"{shown}:{line}: {key}: unknown key; {meant}"
-    if detail["type"] == "missing" or not found_all:
+    if detail["type"] == "missing":
         return f"{shown}:{line}: {key}: missing; expected a value for it"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     given = detail["input"]
@@ -215,8 +241,8 @@ def _problem(detail: dict[str, Any], root: yaml.Node, model: type[BaseModel], sh
     return f"{shown}:{line}: {key}: expected {message}; found {found[:120]}"
 
 
-def _line(node: yaml.Node, location: list[Any]) -> tuple[int, bool]:
-    """The line (from 1) of the deepest node on the way to `location`, and whether all of it exists."""
+def _line(node: yaml.Node, location: list[Any]) -> int:
+    """The line (from 1) of the deepest node on the way to `location`."""
     line = node.start_mark.line + 1
     for part in location:
         following = None
@@ -228,9 +254,9 @@ def _line(node: yaml.Node, location: list[Any]) -> tuple[int, bool]:
             following = node.value[part]
             line = following.start_mark.line + 1
         if following is None:
-            return line, False
+            return line
         node = following
-    return line, True
+    return line
 
 
 def _names(model: type[BaseModel], location: list[Any]) -> list[str]:

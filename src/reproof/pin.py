@@ -14,6 +14,8 @@ from typing import Any
 
 from reproof.params import RunParams
 
+_RESTARTED = "REPROOF_RESTARTED"
+
 
 def variables(params: RunParams) -> dict[str, str]:
     """Return the environment variables that have to be set before native libraries load."""
@@ -36,9 +38,11 @@ def restart_pinned(params: RunParams) -> None:
     The process id, standard streams and command line stay (on Windows a child takes its place).
     """
     wanted = variables(params)
+    if os.environ.pop(_RESTARTED, None) == str(os.getpid()):
+        return  # once is enough: something that starts with Python sets a variable otherwise
     if all(os.environ.get(name) == value for name, value in wanted.items()):
         return
-    env = os.environ | wanted
+    env = os.environ | wanted | {_RESTARTED: str(os.getpid())}
     command = [sys.executable, *sys.orig_argv[1:]]
     sys.stdout.flush()
     sys.stderr.flush()

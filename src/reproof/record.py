@@ -1,7 +1,8 @@
 """The record of a run: what `summarize` assembles from the stages' own records.
 
-It is a function of params.yaml and those records: no clock, no machine of its own. So the record tells of
-the execution that really computed, also when DVC brought that one back from its run cache.
+It is a function of params.yaml, of those records and of the experiment that it is made in: no clock, no
+machine of its own. So the record tells of the execution that really computed, also when DVC brought that
+one back from its run cache.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from reproof import clock, digest, dvc, files, git, params, redact
 from reproof.errors import ReproofError
+from reproof.plain import plain
 
 SCHEMA_VERSION = 1
 STATUSES = ("in_progress", "success", "partial", "failed")
@@ -89,7 +91,7 @@ def summarize(
     anchor = records.get(ANCHOR) or max(records.values(), key=lambda record: record["end_time"] or "")
     headline, unknown = _headline(model.summary, records, absent)
     missing |= unknown
-    if all(value is None for value in headline.values()):
+    if headline and all(value is None for value in headline.values()):
         headline |= anchor["metrics"]  # a training alone, by hand: its own numbers are what there is
     ends = [record["end_time"] for record in records.values() if record["end_time"]]
     seconds = sum(record["seconds"] or 0.0 for record in records.values())
@@ -99,7 +101,7 @@ def summarize(
         "end_time": end_time,
         "runtime_seconds": seconds,
         "missing": missing,
-        "params_digest": digest.text_of(model.model_dump(mode="json")),
+        "params_digest": digest.text_of(plain(model.model_dump(mode="json"))),
     }
     files.write_bytes(results / "config.yaml", config)
     files.write_json(results / "meta.json", {"schema_version": SCHEMA_VERSION, **_ordered(meta)})
@@ -134,7 +136,7 @@ def _headline(
         stage = path.partition(".")[0]
         if path in known:
             headline[short] = known[path]
-        elif stage in absent or (stage in records and records[stage]["status"] == "failed"):
+        elif stage in absent or (stage in records and records[stage]["status"] != "success"):
             headline[short] = None
             unknown[f"summary.{short}"] = f"the stage {stage!r} has not run to its end"
         else:
@@ -163,7 +165,7 @@ def _meta(
         "argv": anchor["argv"],
         "seed": model.seed,
         "pinned": anchor["pinned"],
-        "overrides": changed,
+        "overrides": plain(changed),
         "experiment": {
             "name": caller.experiment or anchor["dvc"]["experiment"],
             "baseline": caller.baseline or anchor["dvc"]["baseline"],

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 HIDDEN = "***"
 
 _SECRET_NAME = re.compile(r"(?i)(token|secret|passw|passphrase|credential|api[-_]?key|private[-_]?key|auth)")
-_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]+")
-_SECRET_IN_QUERY = re.compile(r"(?i)([?&;][^=&;\s]*(?:token|secret|passw|key|auth|sig)[^=&;\s]*=)[^&;\s#]+")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"<>]+")
+_SECRET_IN_QUERY = re.compile(r"(?i)([?&;#][^=&;\s]*(?:token|secret|passw|key|auth|sig)[^=&;\s]*=)[^&;\s#]+")
 _MIN_SECRET_LENGTH = 6
 """Shorter values of secret variables are not searched for: they would blot out ordinary words."""
 
@@ -26,19 +26,16 @@ def url(text: str) -> str:
         parts = urlsplit(text)
     except ValueError:
         return HIDDEN
-    if (
-        parts.scheme
-        and "@" in parts.netloc
-        and not (parts.scheme.endswith("ssh") and ":" not in parts.netloc)
-    ):
-        parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-        text = urlunsplit(parts)
+    login, _, host = parts.netloc.rpartition("@")
+    if parts.scheme and login and (":" in login or not parts.scheme.endswith("ssh")):
+        text = urlunsplit(parts._replace(netloc=host))
     return _SECRET_IN_QUERY.sub(rf"\1{HIDDEN}", text)
 
 
 def text(value: str, env: Mapping[str, str] = os.environ) -> str:
     """Return `value` with credentials in URLs, and the values of secret variables in `env`, removed."""
-    for name, secret in env.items():
+    # The longest first: a secret may be the beginning of another.
+    for name, secret in sorted(env.items(), key=lambda item: -len(item[1])):
         if len(secret) >= _MIN_SECRET_LENGTH and _SECRET_NAME.search(name):
             value = value.replace(secret, HIDDEN)
     return _URL.sub(lambda match: url(match.group()), value)
@@ -52,7 +49,8 @@ def argv(arguments: Sequence[str], env: Mapping[str, str] = os.environ) -> list[
         name, equals, _ = argument.partition("=")
         if hide_next:
             clean.append(HIDDEN)
-            hide_next = False
+            # A switch, not a value (`--no-auth --token X`): what follows is this one's.
+            hide_next = name.startswith("-") and not equals and bool(_SECRET_NAME.search(name))
         elif name.startswith("-") and _SECRET_NAME.search(name):
             clean.append(f"{name}={HIDDEN}" if equals else argument)
             hide_next = not equals

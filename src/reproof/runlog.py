@@ -26,7 +26,7 @@ MAX_CURVE_POINTS = 1000
 
 
 class RunLog:
-    """Appends to one run's two logs. Each call is one write to the file, so a crash tears no line before it.
+    """Writes one run's two logs. Each call is one write to the file, so a crash tears no line before it.
 
     Args:
         folder: where `params.ndjson` and `metrics.ndjson` lie.
@@ -42,8 +42,9 @@ class RunLog:
         self._metrics = self._params = None
         if enabled:
             folder.mkdir(parents=True, exist_ok=True)
-            self._metrics = self.metrics_path.open("ab", buffering=0)
-            self._params = self.params_path.open("ab", buffering=0)
+            # A run's own: what an earlier run by hand left in this folder is not continued.
+            self._metrics = self.metrics_path.open("wb", buffering=0)
+            self._params = self.params_path.open("wb", buffering=0)
 
     def metrics(
         self, step: int, split: str, values: Mapping[str, float], tags: Mapping[str, str] | None = None
@@ -109,6 +110,8 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 record = orjson.loads(line)
                 version = record["schema_version"]
+                if not isinstance(version, int):
+                    raise TypeError("schema_version is no number")
             except (orjson.JSONDecodeError, KeyError, TypeError) as error:
                 raise ReproofError("not a record", where=f"{path}:{number}", found=repr(line[:80])) from error
             if version > SCHEMA_VERSION:
@@ -128,12 +131,14 @@ def write_curves(log: Path, destination: Path, max_points: int = MAX_CURVE_POINT
     Rows stand where the rarest series has a point (thinned evenly to `max_points`, the last one kept), so
     no cell is empty: plotting tools read an empty cell as zero. They begin where every series has begun. A
     denser series shows the mean of its points since the row before, or its last one where there is none.
-    Values that are not finite count in no mean.
+    Values that are not finite count in no mean. A series of one point, such as a score at the very end, is
+    no curve and left out, unless there is nothing else.
     """
-    series: dict[str, dict[int, float]] = defaultdict(dict)
+    found: dict[str, dict[int, float]] = defaultdict(dict)
     for record in read(log):
         if record["value"] is not None:
-            series[f"{record['split']}_{record['metric']}"][record["step"]] = record["value"]
+            found[f"{record['split']}_{record['metric']}"][record["step"]] = record["value"]
+    series = {name: points for name, points in found.items() if len(points) > 1} or found
     rarest = min(series.values(), key=len, default={})
     begun = max((min(points) for points in series.values()), default=0)
     steps = _thin([step for step in sorted(rarest) if step >= begun], max_points)
@@ -149,6 +154,8 @@ def write_curves(log: Path, destination: Path, max_points: int = MAX_CURVE_POINT
 def _thin(steps: list[int], most: int) -> list[int]:
     if len(steps) <= most:
         return steps
+    if most < 2:
+        return steps[-most:] if most else []
     return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,8 @@ def stratified(whole: Split, fractions: Mapping[str, float], seed: int) -> dict[
     ids, counts = np.unique(whole.ids, return_counts=True)
     if len(ids) != len(whole.ids):
         raise ReproofError("an id stands for more than one example", found=str(ids[counts > 1][0]))
+    if not len(whole.y):
+        raise ReproofError("there are no examples to split", hint="look at `load` in src/data.py")
     classes, members = np.unique(whole.y, return_counts=True)
     if members.min() < len(NAMES):
         raise ReproofError(
@@ -97,7 +100,16 @@ def stratified(whole: Split, fractions: Mapping[str, float], seed: int) -> dict[
             "the data cannot be split so", where="data.fractions", found=f"{dict(fractions)}: {error}"
         ) from error
     chosen = {"train": train, "validation": validation, "test": test}
-    return {name: _take(whole, np.sort(rows)) for name, rows in chosen.items()}
+    parts = {name: _take(whole, np.sort(rows)) for name, rows in chosen.items()}
+    for name, part in parts.items():
+        if absent := sorted(set(classes.tolist()) - set(part.y.tolist())):
+            raise ReproofError(
+                f"the {name} split would have no example of a class",
+                where="data.fractions",
+                found=f"class {absent[0]} with {members[list(classes).index(absent[0])]} examples in all",
+                hint="give the split a larger share, or merge the class with another in src/data.py",
+            )
+    return parts
 
 
 def save(folder: Path, splits: Mapping[str, Split]) -> None:
@@ -118,7 +130,7 @@ def load(path: Path) -> Split:
             return Split(archive["x"], archive["y"], archive["ids"])
     except FileNotFoundError as error:
         raise ReproofError("no such split", where=path, hint="dvc repro prepare") from error
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ReproofError(
             "not a split", where=path, found=str(error)[:200], hint="dvc repro -f prepare"
         ) from error

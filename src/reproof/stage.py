@@ -19,8 +19,8 @@ another run, or with `--results FOLDER`, `results/latest` stands for a folder of
 
 from __future__ import annotations
 
-import argparse
 import functools
+import json
 import os
 import shlex
 import signal
@@ -32,16 +32,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
-from reproof import clock, digest, dvc, environment, files, git, links, pin, record, redact
+from reproof import clock, digest, dvc, environment, files, git, invocation, links, pin, record, redact
 from reproof.errors import EXIT_CODE, ReproofError
+from reproof.invocation import LATEST, Invocation
 from reproof.params import RunParams, load
+from reproof.plain import plain
 from reproof.registry import Heartbeat
 from reproof.runlog import RunLog
 
 Config = TypeVar("Config", bound=RunParams)
 
-LATEST = "results/latest"
 _INTERRUPTED = 130
+_TERMINATED = 128 + signal.SIGTERM
 _MAX_TRACEBACK_LINES = 40
 
 
@@ -50,6 +52,7 @@ class Stage(Generic[Config]):
 
     Attributes:
         name: of the stage, as in dvc.yaml.
+        started: how the script was started.
         params: the checked params.
         root: the project's folder.
         results: the folder that `results/latest` stands for.
@@ -59,10 +62,10 @@ class Stage(Generic[Config]):
         overrides: the params that differ from HEAD's, with both values; None where there is no HEAD.
     """
 
-    def __init__(self, name: str, root: Path, results: Path, config: Path, is_main: bool) -> None:
-        self.name, self.root, self.results, self.is_main = name, root, results, is_main
-        self.config_path = config
-        self.run_id = _run_id()
+    def __init__(self, name: str, started: Invocation) -> None:
+        self.name, self.started = name, started
+        self.root, self.results = started.root, started.results
+        self.run_id, self.is_main = started.run_id, started.is_main
         self.params: Config
         self.config_text = b""
         self.overrides: dict[str, dict[str, Any]] | None = None
@@ -71,7 +74,7 @@ class Stage(Generic[Config]):
         self._metrics: dict[str, float | None] = {}
         self._facts: dict[str, Any] = {}
         self._missing: dict[str, str] = {}
-        self._started = (clock.now(), time.perf_counter())
+        self._began = (clock.now(), time.perf_counter())
         self._heartbeat: Heartbeat | None = None
         self._log: RunLog | None = None
 
@@ -127,12 +130,16 @@ class Stage(Generic[Config]):
             self.missing(name, reason or "not measured")
 
     def fact(self, name: str, value: Any) -> None:
-        """Record a fact that is no metric, such as the device or the model's layers (plain JSON data)."""
-        self._facts[name] = value
+        """Record a fact that is no metric, such as the device or the model's layers.
+
+        Raises:
+            TypeError: for what is no plain JSON data.
+        """
+        self._facts[name] = json.loads(json.dumps(plain(value)))
 
     def missing(self, part: str, reason: str) -> None:
         """Record that an optional part is missing, and why: the run's status becomes `partial`."""
-        self._missing[part] = reason
+        self._missing[part] = redact.text(reason)
 
     def log(self, dataset: str) -> RunLog:
         """Open params.ndjson and metrics.ndjson of this run, and log the params; closed by the stage."""
@@ -158,7 +165,7 @@ class Stage(Generic[Config]):
         if not here[wanted]:
             raise ReproofError(
                 f"torch finds no {wanted} device on this machine",
-                where=f"{_shown(self.config_path, self.root)}: device",
+                where=f"{self.started.shown(self.started.config)}: device",
                 expected="auto, or one of: " + ", ".join(name for name, usable in here.items() if usable),
                 found=wanted,
             )
@@ -174,7 +181,7 @@ class Stage(Generic[Config]):
             "git_commit": self._code.commit,
             "git_dirty": self._code.dirty,
             "model_digests": {path: self._reads[path] for path in models},
-            "params_digest": digest.text_of(self.params.model_dump(mode="json")),
+            "params_digest": digest.text_of(plain(self.params.model_dump(mode="json"))),
             "harness_version": environment.library()["version"],
         }
 
@@ -184,8 +191,9 @@ class Stage(Generic[Config]):
             self._heartbeat.step(step, total)
 
     def _locate(self, path: str) -> Path:
-        target = files.inside(self.root, path, where=f"stage {self.name}")
-        latest = self.root.resolve() / LATEST
+        # Links are not followed: DVC may link what it holds into its cache, wherever that lies.
+        target = files.inside(self.root, path, where=f"stage {self.name}", follow_links=False)
+        latest = self.root / LATEST
         if target == latest or latest in target.parents:
             return self.results / target.relative_to(latest)
         return target
@@ -193,7 +201,7 @@ class Stage(Generic[Config]):
     def _begin(self, model: type[Config], torch: bool, after_summary: bool) -> None:
         if self.is_main and not after_summary:
             record.mark(self.results, "in_progress", run_id=self.run_id)
-        loaded = load(self.config_path, model, shown=_shown(self.config_path, self.root))
+        loaded = load(self.started.config, model, shown=self.started.shown(self.started.config))
         pin.restart_pinned(loaded.model)
         self.params, self.config_text = loaded.model, loaded.text
         self.overrides = record.overrides(self.root, loaded.raw)
@@ -209,7 +217,7 @@ class Stage(Generic[Config]):
                 "stage": self.name,
                 "experiment": caller.experiment,
                 "workspace": str(self.root),
-                "start_time": self._started[0],
+                "start_time": self._began[0],
             }
             self._heartbeat = Heartbeat(dvc.private_folder(self.root), facts)
 
@@ -236,23 +244,19 @@ class Stage(Generic[Config]):
     def _record(self, status: str, error: dict[str, Any] | None) -> dict[str, Any]:
         caller = dvc.caller()
         pinned = pin.facts(self.params) if hasattr(self, "params") else None
-        written = {}
-        for path in self._writes:
-            target = self._locate(path)
-            if status != "in_progress" and target.exists():
-                written[path] = digest.digest(target)
+        written = {} if status == "in_progress" else self._written(whole=error is None)
         return {
             "schema_version": record.SCHEMA_VERSION,
             "stage": self.name,
             "run_id": self.run_id,
             "status": status,
-            "start_time": self._started[0],
+            "start_time": self._began[0],
             "end_time": None if status == "in_progress" else clock.now(),
-            "seconds": None if status == "in_progress" else time.perf_counter() - self._started[1],
-            "argv": shlex.join(redact.argv(_argv(self.root))),
-            "config": _shown(self.config_path, self.root),
+            "seconds": None if status == "in_progress" else time.perf_counter() - self._began[1],
+            "argv": shlex.join(redact.argv(self.started.argv)),
+            "config": self.started.shown(self.started.config),
             "pinned": pinned,
-            "overrides": self.overrides,
+            "overrides": plain(self.overrides),
             "reads": self._reads,
             "writes": written,
             "metrics": self._metrics,
@@ -266,12 +270,29 @@ class Stage(Generic[Config]):
             "error": error,
         }
 
+    def _written(self, *, whole: bool) -> dict[str, str]:
+        """Digests of the outputs; after a failure an output may be torn, and is left out."""
+        digests = {}
+        for path in self._writes:
+            target = self._locate(path)
+            try:
+                if target.exists():
+                    digests[path] = digest.digest(target)
+            except ReproofError:
+                if whole:
+                    raise
+        return digests
+
     def _error(self, error: BaseException | None) -> dict[str, Any] | None:
         if error is None:
             return None
         lines = [] if isinstance(error, ReproofError) else traceback.format_exception(error)
         text = "".join(lines).replace(f"{self.root}{os.sep}", "").splitlines()[-_MAX_TRACEBACK_LINES:]
         message = str(error) or type(error).__name__
+        if isinstance(error, SystemExit):
+            message = (
+                "stopped by SIGTERM" if error.code == _TERMINATED else f"ended with exit code {error.code}"
+            )
         return {
             "type": type(error).__name__,
             "message": redact.text(message),
@@ -305,15 +326,19 @@ def run_stage(
         Exception: whatever else `main` raises, after it is recorded.
     """
     try:
-        stage: Stage[Config] = _open(name)
+        stage: Stage[Config] = Stage(name, invocation.read(name))
     except ReproofError as error:
         sys.exit(_say(name, error))
     try:
         signal.signal(signal.SIGTERM, _terminate)
         stage._begin(model, torch, after_summary)
-        main(stage)
+        try:
+            main(stage)
+        except SystemExit as error:
+            if error.code not in (None, 0):
+                raise
         stage._end("partial" if stage._missing else "success", None)
-        if stage.is_main and stage.results != stage.root / LATEST and not after_summary:
+        if stage.is_main and not stage.started.is_latest and not after_summary:
             _summarize_by_hand(stage)
     except ReproofError as error:
         stage._end("failed", error)
@@ -327,33 +352,6 @@ def run_stage(
         raise
 
 
-def _open(name: str) -> Stage[Any]:
-    parser = argparse.ArgumentParser(description=f"The stage {name!r} of this project's dvc.yaml.")
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="params of this run, such as results/<run>/config.yaml"
-    )
-    parser.add_argument("--results", type=Path, metavar="FOLDER", help=f"its record; default {LATEST}")
-    arguments = parser.parse_args()
-    here = Path.cwd()
-    root = dvc.project_root(here)
-    default = root / "params.yaml"
-    config = here / arguments.config if arguments.config else default
-    if arguments.results:
-        results = files.inside(root, here / arguments.results, where="--results")
-    elif config.resolve() != default.resolve() and dvc.caller().stage is None:
-        # Another run's config must not overwrite what DVC keeps for this workspace's.
-        results = root / "results" / _run_id()
-    else:
-        results = root / LATEST
-    os.chdir(root)
-    return Stage(name, root, results, config, is_main=os.environ.get("RANK", "0") == "0")
-
-
-def _run_id() -> str:
-    """The id of this execution; held in the environment, so that it survives the restart by `pin`."""
-    return os.environ.setdefault("REPROOF_RUN_ID", clock.new_run_id())
-
-
 def _summarize_by_hand(stage: Stage[Any]) -> None:
     """Outside DVC no later stage writes the run's summary, so each one does."""
     order = sorted(
@@ -363,19 +361,8 @@ def _summarize_by_hand(stage: Stage[Any]) -> None:
     wanted = [path.partition(".")[0] for path in stage.params.summary.values()]
     names += [name for name in dict.fromkeys(wanted) if name not in names]
     record.summarize(stage.results, names, stage.config_text, stage.params, stage.overrides)
-    folder, config = _shown(stage.results, stage.root), _shown(stage.results / "config.yaml", stage.root)
+    folder, config = (stage.started.shown(path) for path in (stage.results, stage.results / "config.yaml"))
     print(f"{stage.name}: recorded in {folder}; go on with: --config {config} --results {folder}")
-
-
-def _argv(root: Path) -> list[str]:
-    """The command line as one types it: `python`, and the script relative to the project."""
-    script = Path(sys.argv[0]).resolve()
-    return ["python", _shown(script, root), *sys.argv[1:]]
-
-
-def _shown(path: Path, root: Path) -> str:
-    resolved, top = path.resolve(), root.resolve()
-    return resolved.relative_to(top).as_posix() if resolved.is_relative_to(top) else path.name
 
 
 def _say(name: str, error: ReproofError) -> int:
@@ -387,4 +374,4 @@ def _say(name: str, error: ReproofError) -> int:
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
     # As an exception, so that the record is kept; DVC and schedulers stop a stage by this signal.
-    sys.exit(128 + signal.SIGTERM)
+    sys.exit(_TERMINATED)

@@ -1,4 +1,5 @@
 from pydantic import Field
+
 from reproof.params import Params, RunParams
 
 

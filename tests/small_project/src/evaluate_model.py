@@ -1,5 +1,6 @@
 import numpy as np
 from config import Config
+
 from reproof import files, splits
 from reproof.stage import Stage, run_stage
 

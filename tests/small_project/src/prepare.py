@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from config import Config
+
 from reproof import splits
 from reproof.stage import Stage, run_stage
 

@@ -1,4 +1,5 @@
 from config import Config
+
 from reproof.record import summarize
 from reproof.stage import Stage, run_stage
 

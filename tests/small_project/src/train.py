@@ -2,6 +2,7 @@
 
 import numpy as np
 from config import Config
+
 from reproof import files, runlog, splits
 from reproof.stage import Stage, run_stage
 
