@@ -107,7 +107,7 @@ def _code_state(repo: git.Repo, project: Path) -> CodeState:
 
 def tree_of(repo: git.Repo, commit: str, project: Path) -> str:
     """Return the code tree id (see `CodeState`) of `project` as `commit` holds it."""
-    with _scratch_index(repo) as scratch:
+    with _Scratch(repo) as scratch:
         scratch.run("read-tree", commit)
         return scratch.code_tree(project)
 
@@ -217,7 +217,7 @@ def _changed(repo: git.Repo, project: Path) -> dict[str, str]:
 
 
 def _working_tree(repo: git.Repo, project: Path, commit: str | None) -> str:
-    with _scratch_index(repo) as scratch:
+    with _Scratch(repo) as scratch:
         # The user's index carries what Git knows of each file's time and size, which saves hashing them.
         own_index = Path(repo.git.rev_parse("--path-format=absolute", "--git-path", "index"))
         if own_index.exists():
@@ -230,13 +230,13 @@ def _working_tree(repo: git.Repo, project: Path, commit: str | None) -> str:
         return scratch.code_tree(project)
 
 
-class _scratch_index:
+class _Scratch:
     """An index and an object store of our own, beside the user's: Git can write trees, and nothing stays."""
 
     def __init__(self, repo: git.Repo) -> None:
         self._repo = repo
 
-    def __enter__(self) -> _scratch_index:
+    def __enter__(self) -> _Scratch:
         self._folder = tempfile.TemporaryDirectory(prefix="reproof-index-")
         self.index = Path(self._folder.name) / "index"
         objects = Path(self._folder.name) / "objects"
