@@ -37,6 +37,7 @@ def test_a_run_leaves_the_whole_record(finished: Path) -> None:
     assert summary["status"] == meta["status"] == "success"
     assert 0.5 < summary["metrics"]["accuracy"] <= 1
     assert meta["run_id"] == read(finished, "stages/train.json")["run_id"]
+    assert meta["git"]["branch"] == "main", "though DVC detaches HEAD while it runs"
     assert (finished / "results/latest/config.yaml").read_bytes() == (finished / "params.yaml").read_bytes()
     digests = read(finished, "digests.json")
     assert set(digests["artefacts"]) >= {

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +76,22 @@ def open_repository(path: Path) -> git.Repo:
         ) from error
 
 
-def code_state(project: Path) -> CodeState:
+def code_state(project: Path, main_root: Path | None = None) -> CodeState:
     """Read the state of the code of `project`, a folder in a Git working tree.
+
+    DVC detaches HEAD while an experiment runs. Under DVC, `main_root` is the main repository, and `branch`
+    then the one that stands at the commit there, if it is only one.
 
     Without Git, before the first commit, or where Git refuses (another owner's repository, an ignored
     folder), the facts are null and `reason` says why.
     """
     try:
         with open_repository(project) as repo:
-            return _code_state(repo, project)
+            state = _code_state(repo, project)
+            if state.branch or not state.commit or not main_root:
+                return state
+            with open_repository(main_root) as main:
+                return replace(state, branch=_only_branch_at(main, state.commit))
     except ReproofError:
         return CodeState(None, None, None, None, {}, None, "not inside a Git repository")
     except git.GitCommandError as error:
@@ -103,6 +110,12 @@ def _code_state(repo: git.Repo, project: Path) -> CodeState:
     tree = _working_tree(repo, project, commit)
     changed = {} if tree == recorded else _changed(repo, project)
     return CodeState(commit, tree, branch, tree != recorded, changed, remote)
+
+
+def _only_branch_at(repo: git.Repo, commit: str) -> str | None:
+    listed = repo.git.for_each_ref("--points-at", commit, "--format=%(refname:short)", "refs/heads")
+    names = str(listed).split()
+    return names[0] if len(names) == 1 else None
 
 
 def tree_of(repo: git.Repo, commit: str, project: Path) -> str:

@@ -239,7 +239,7 @@ class Stage(Generic[Config]):
 
     @functools.cached_property
     def _code(self) -> git.CodeState:
-        return git.code_state(self.root)
+        return git.code_state(self.root, dvc.caller().main_root)
 
     def _record(self, status: str, error: dict[str, Any] | None) -> dict[str, Any]:
         caller = dvc.caller()
