@@ -72,19 +72,21 @@ def commands(text: str) -> Iterator[tuple[list[str], bool]]:
     """The words of each command of TOOLS in a page, and whether it is whole."""
     for block, whole in blocks(text):
         for line in block.replace("\\\n", " ").splitlines():
-            # <name> and … stand for a word of the reader's.
-            lexer = shlex.shlex(re.sub(r"<[^>]*>|…", "X", line), posix=True, punctuation_chars=";|&")
-            lexer.whitespace_split, lexer.commenters = True, "#"
-            try:
-                words = list(lexer)
-            except ValueError:
-                continue  # a line of prose or of a file, with an apostrophe
-            for part in " ".join(
-                "\0" if w in {";", "|", "||", "&&"} else shlex.quote(w) for w in words
-            ).split("\0"):
-                command = shlex.split(part)
-                if command and command[0] in TOOLS:
-                    yield command, whole
+            if any(tool in line for tool in TOOLS):
+                yield from ((command, whole) for command in simple(line) if command and command[0] in TOOLS)
+
+
+def simple(line: str) -> Iterator[list[str]]:
+    """The words of each command in a line of shell; <name> and … stand for a word of the reader's."""
+    lexer = shlex.shlex(re.sub(r"<[^>]*>|…", "X", line), posix=True, punctuation_chars=";|&")
+    lexer.whitespace_split, lexer.commenters = True, "#"
+    command: list[str] = []
+    for word in [*lexer, ";"]:
+        if word in {";", "|", "||", "&&"}:
+            yield command
+            command = []
+        else:
+            command.append(word)
 
 
 @pages(WITH_COMMANDS)
@@ -129,13 +131,10 @@ def dvc_parser() -> Any:
 
 
 def dvc_problem(words: list[str], whole: bool) -> str | None:
-    # A mention need not have the arguments: a word or two in their place, or only the subcommand, will do.
-    options = any(word.startswith("-") for word in words)
-    tries = (
-        [words]
-        if whole
-        else [words, [*words, "X"], [*words, "X", "Y"], *([] if options else [[*words, "--help"]])]
-    )
+    tries = [words]
+    if not whole:  # a mention need not have the arguments, or names the subcommand alone
+        tries += [[*words, "X"], [*words, "X", "Y"]]
+        tries += [] if any(word.startswith("-") for word in words) else [[*words, "--help"]]
     return None if any(map(dvc_takes, tries)) else "dvc does not take this"
 
 
@@ -157,11 +156,7 @@ def dvc_takes(words: list[str]) -> bool:
 @functools.cache
 def copier_options(subcommand: str) -> frozenset[str]:
     done = run("copier", subcommand, "--help", cwd=ROOT, env=ENV, check=False)
-    return (
-        frozenset(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", done.stdout))
-        if not done.returncode
-        else frozenset()
-    )
+    return frozenset(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", "" if done.returncode else done.stdout))
 
 
 def copier_problem(words: list[str], whole: bool) -> str | None:
@@ -186,19 +181,6 @@ def unknown(words: list[str], known: set[str] | frozenset[str]) -> str | None:
 
 
 CHECKS = {"reproof": reproof_problem, "dvc": dvc_problem, "copier": copier_problem, "make": make_problem}
-
-
-def test_every_command_and_option_of_reproof_has_a_help_text() -> None:
-    def walk(command: Any, name: str) -> Iterator[str]:
-        if not command.help:
-            yield name
-        for param in command.params:
-            if not getattr(param, "help", None):
-                yield f"{name} {param.name}"
-        for inner in getattr(command, "commands", {}).values():
-            yield from walk(inner, f"{name} {inner.name}")
-
-    assert list(walk(typer.main.get_command(app), "reproof")) == []
 
 
 def test_the_reference_of_commands_is_what_help_says(tmp_path: Path) -> None:
@@ -317,8 +299,7 @@ def test_the_facts_of_the_data_are_in_their_reference(finished: Path) -> None:
 def test_every_field_of_an_evaluation_is_in_its_reference() -> None:
     answers = evaluation.Predictions(np.array(["a", "b"]), np.array([0, 1]), np.eye(2))
     scores = evaluation.classification(answers, ["x", "y"])
-    del scores["per_class"]["y"], scores["confusion_matrix"]["y"]
-    scores["confusion_matrix"] = {"x": {}}
+    del scores["confusion_matrix"]  # its keys are all names of classes
     found = {"schema_version": 1, "dataset": "d", "splits": {"test": scores}}
     assert undocumented(found, section("record.md", "`evaluation.json`")) == []
 
@@ -364,6 +345,7 @@ def test_every_stable_name_exists(reference: str) -> None:
     found: Any = importlib.import_module(module)
     for part in path.split("."):
         found = getattr(found, part)
+    assert found
 
 
 def test_every_name_that_the_templates_scripts_import_is_a_stable_one() -> None:

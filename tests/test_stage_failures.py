@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from stages import (
     PINNED,
+    SUCCESS,
     assert_dvc_reads_no_table,
     leave_a_success,
     read,
