@@ -10,11 +10,11 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Plain help, without boxes: Typer reads this when it is imported.
 os.environ["TYPER_USE_RICH"] = "0"
 
-import click
 import typer
 
 from reproof.cli import app
@@ -46,9 +46,9 @@ def page() -> str:
     return "\n".join([HEAD, *sections])
 
 
-def helps(command: click.Command, name: str = "reproof") -> Iterator[tuple[str, str]]:
+def helps(command: Any, name: str = "reproof") -> Iterator[tuple[str, str]]:
     """Yield the name and the help text of a command and of all below it."""
-    context = click.Context(command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH)
+    context = command.context_class(command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH)
     yield name, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     for inner in getattr(command, "commands", {}).values():
         yield from helps(inner, f"{name} {inner.name}")
