@@ -183,6 +183,15 @@ def test_a_run_travels_by_remote_and_is_exported_in_a_fresh_clone(project: Path,
     assert executed(dvc(clone, "repro")) == []
 
 
+def test_a_run_older_than_the_remote_is_exported_from_the_remote_too(project: Path, tmp_path: Path) -> None:
+    dvc(project, "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    commit_all(project, "A remote")
+    dvc(project, "push")
+    run("git", "clone", "--quiet", str(project), str(tmp_path / "clone"), cwd=tmp_path)
+    run("reproof", "export", "HEAD~1", "--output", "results/old", cwd=tmp_path / "clone", env=ENV)
+    assert (tmp_path / "clone/results/old/checkpoint/weights.npz").exists()
+
+
 def test_export_of_what_was_never_pushed_names_the_way_out_and_leaves_nothing(
     project: Path, tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ def move_on(template: Path) -> str:
     )
     edit(inner / "params.yaml", "# The headline metrics", "calibrate:\n  bins: 10\n\n# The headline metrics")
     edit(inner / "pyproject.toml.jinja", '"pytest>=8"', '"pytest>=8", "pytest-cov>=5"')
+    edit(inner / "tests" / "test_project.py", "import numpy as np", "import numpy as np  # newer")
     edit(inner / "Makefile", "help: ## this list", "help: ## this very list")
     return commit_all(template, "A later version")
 
@@ -62,6 +63,7 @@ def test_edits_stay_new_files_arrive_and_the_pin_moves(project: Path, template: 
     edit(project / "notes" / "goals.md", "# Goals\n", "# Goals\n\nIs B better than A?\n")
     edit(project / "dvc.yaml", "cmd: python src/train.py", "cmd: torchrun src/train.py")
     (project / "src" / "ours.py").write_text("OURS = 1\n")
+    (project / "tests" / "test_project.py").unlink()
     commit_all(project, "Our edits")
     mine = {path: (project / path).read_bytes() for path in ("src/model.py", "src/ours.py", "notes/goals.md")}
 
@@ -75,6 +77,7 @@ def test_edits_stay_new_files_arrive_and_the_pin_moves(project: Path, template: 
             ), path
             assert path.suffix != ".rej"
     assert {path: (project / path).read_bytes() for path in mine} == mine
+    assert not (project / "tests" / "test_project.py").exists(), "what they deleted stays deleted"
     merged = yaml.safe_load(params.read_text())
     assert (merged["train"]["lr"], merged["model"]["heads"], merged["calibrate"]) == (0.1, 4, {"bins": 10})
     stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"]

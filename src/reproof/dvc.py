@@ -77,12 +77,16 @@ def fetch(project: Path, commit: str, path: str, destination: Path) -> None:
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc.repo import Repo
     from dvc_data.index.index import DataIndexError
     from dvc_objects.fs.errors import AuthError, ConfigError
 
     where = f"{path} at {commit[:10]}"
     try:
-        files = DVCFileSystem(str(project), rev=commit)
+        # The remote that is known now: the commit may be older than it.
+        with Repo(str(project)) as workspace:
+            remotes = {"core": dict(workspace.config["core"]), "remote": dict(workspace.config["remote"])}
+        files = DVCFileSystem(str(project), rev=commit, config=remotes)
         if not files.exists(path):
             raise ReproofError("this commit does not track it", where=where)
         destination.parent.mkdir(parents=True, exist_ok=True)

@@ -136,6 +136,30 @@ def load(path: Path) -> Split:
         ) from error
 
 
+def write_dataset(path: Path, *, name: str, classes: Sequence[str], made_with: Mapping[str, Any]) -> None:
+    """Write dataset.json beside the splits: the data's name, its classes, and the params it was made with."""
+    files.write_json(path, {"name": name, "classes": list(classes), "made_with": dict(made_with)})
+
+
+def read_dataset(path: Path, made_with: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `name` and `classes` of the splits that lie beside `path`.
+
+    Raises:
+        ReproofError: when the splits were made with other params than `made_with`: a stage that is run by
+            hand with another config would else train on data that it does not mean.
+    """
+    found = files.read_json(path)
+    if found.get("made_with") != dict(made_with):
+        raise ReproofError(
+            "the splits were made with other params than this config has",
+            where=f"{path.parent.name}/ and data:",
+            expected=str(dict(made_with)),
+            found=str(found.get("made_with")),
+            hint="put this config's `data:` block into params.yaml, and `dvc repro prepare`",
+        )
+    return {"name": found["name"], "classes": found["classes"]}
+
+
 def manifest(splits: Mapping[str, Split], *, dataset: str, seed: int, fractions: Mapping[str, float]) -> Any:
     """Return what split_manifest.json holds: how the splits were made, and who is in each."""
     total = sum(len(split.y) for split in splits.values())

@@ -288,7 +288,7 @@ class Stage(Generic[Config]):
             return None
         lines = [] if isinstance(error, ReproofError) else traceback.format_exception(error)
         text = "".join(lines).replace(f"{self.root}{os.sep}", "").splitlines()[-_MAX_TRACEBACK_LINES:]
-        message = str(error) or type(error).__name__
+        message = str(error).replace(f"{self.root}{os.sep}", "") or type(error).__name__
         if isinstance(error, SystemExit):
             message = (
                 "stopped by SIGTERM" if error.code == _TERMINATED else f"ended with exit code {error.code}"

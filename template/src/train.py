@@ -23,7 +23,7 @@ def main(stage: Stage[Config]) -> None:
 
     params = stage.params.train
     train, validation, test = (splits.load(stage.input(f"prepared/{name}.npz")) for name in splits.NAMES)
-    dataset = files.read_json(stage.input("prepared/dataset.json"))
+    dataset = splits.read_dataset(stage.input("prepared/dataset.json"), stage.params.data.model_dump())
     if params.batch_size > len(train.y):
         raise ReproofError(
             "a batch larger than the training split",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +66,8 @@ def _record(results: Path) -> dict[str, Any]:
     return {
         "title": f"Experiment report: {(optional['split_manifest'] or {}).get('dataset', 'run')}",
         "baselines": _baselines(stages["train"]),
+        "scores": _scores(optional["evaluation"]),
+        "again": _again(meta),
         "meta": meta,
         "summary": files.read_json(results / "summary.json"),
         "params": params.flatten(raw),
@@ -71,6 +75,31 @@ def _record(results: Path) -> dict[str, Any]:
         "stages": stages,
         **optional,
     }
+
+
+def _scores(evaluation: dict[str, Any] | None) -> list[str]:
+    """The names of an evaluation's plain numbers, in their order in the first split."""
+    splits: dict[str, dict[str, Any]] = (evaluation or {}).get("splits", {})
+    first = next(iter(splits.values()), {})
+    return [
+        name
+        for name, value in first.items()
+        if isinstance(value, int | float) or f"{name}_missing_reason" in first
+    ]
+
+
+def _again(meta: dict[str, Any]) -> list[str]:
+    """The commands that run it again: the commit that it started from, and the params set over it."""
+    changes = " ".join(
+        "-S " + shlex.quote(f"{key}={'null' if change['to'] is None else json.dumps(change['to'])}")
+        for key, change in (meta["overrides"] or {}).items()
+    )
+    commit = meta["git"]["commit"]
+    return [
+        f"git checkout {commit}" if commit else "# its code is in no commit",
+        "make setup && source .venv/bin/activate",
+        f"dvc exp run --force {changes}".rstrip(),
+    ]
 
 
 def _baselines(train: dict[str, Any] | None) -> dict[str, dict[str, float]]:

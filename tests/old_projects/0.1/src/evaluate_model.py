@@ -1,6 +1,6 @@
 """How good the exported model is: train, validation and test through ONNX Runtime."""
 
-from reproof import files, onnx_export, splits
+from reproof import onnx_export, splits
 from reproof.evaluation import SCHEMA_VERSION, Predictions, classification, write_predictions
 from reproof.stage import Stage, run_stage
 
@@ -14,7 +14,7 @@ def main(stage: Stage[Config]) -> None:
 
     from data import postprocess, preprocess
 
-    dataset = files.read_json(stage.input("prepared/dataset.json"))
+    dataset = splits.read_dataset(stage.input("prepared/dataset.json"), stage.params.data.model_dump())
     session = onnx_export.open_session(stage.input("results/latest/model.onnx"), stage.params.threads)
     name = session.get_inputs()[0].name
 

@@ -1,6 +1,6 @@
 """Real data into train, validation and test, with a manifest and checksums of what is where."""
 
-from reproof import files, splits
+from reproof import splits
 from reproof.stage import Stage, run_stage
 
 from config import Config
@@ -18,7 +18,9 @@ def main(stage: Stage[Config]) -> None:
 
     folder = stage.output("prepared")
     splits.save(folder, parts)
-    files.write_json(folder / "dataset.json", {"name": params.name, "classes": classes})
+    splits.write_dataset(
+        folder / "dataset.json", name=params.name, classes=classes, made_with=params.model_dump()
+    )
     manifest = splits.manifest(parts, dataset=params.name, seed=params.split_seed, fractions=fractions)
     stage.write_json("results/latest/split_manifest.json", manifest)
     stage.write_json("results/latest/split_checksums.json", splits.checksums(parts))
