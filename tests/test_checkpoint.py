@@ -350,8 +350,12 @@ def test_a_checkpoint_is_found_by_a_revision_in_dvcs_cache(tracked: tuple[Path, 
         [checkpoint.BEST, checkpoint.LAST, checkpoint.STATE, checkpoint.CONFIG]
     )
     assert not run("git", "status", "--porcelain", cwd=project).stdout
+    for moving in ("HEAD", "main"):
+        with pytest.raises(ReproofError, match="a branch moves"):
+            checkpoint.find(project, moving)
+    gone = run("git", "rev-parse", "HEAD", cwd=project).stdout.strip()
     with pytest.raises(ReproofError, match="does not track it"):
-        checkpoint.find(project, "HEAD")
+        checkpoint.find(project, gone)
 
 
 def test_a_checkpoint_of_which_a_file_is_lost_is_never_used_in_part(tracked: tuple[Path, str]) -> None:

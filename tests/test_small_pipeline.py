@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import commit_all, run
 from projects import ENV, dvc, executed, experiment, python, read, small_project
@@ -234,6 +235,34 @@ def test_the_config_of_an_exported_run_runs_again_beside_dvc(project: Path) -> N
     assert json.loads((folder / "summary.json").read_text())["status"] == "partial"
     assert read(project, "summary.json") == kept
     assert "Data and pipelines are up to date" in dvc(project, "status")
+
+
+def test_every_stage_by_hand_leaves_what_dvc_keeps_as_it_is(project: Path) -> None:
+    (project / "other.yaml").write_text((project / "params.yaml").read_text().replace("240", "120"))
+    commit_all(project, "Another config")
+    own = ["--config", "other.yaml", "--results", "results/other"]
+    for script in ("prepare", "train", "evaluate_model", "summarize"):
+        python(project, f"src/{script}.py", *own)
+    record = json.loads((project / "results/other/meta.json").read_text())
+    sizes = json.loads((project / "results/other/split_manifest.json").read_text())["sizes"]
+    assert (record["status"], sum(sizes.values())) == ("success", 120)
+    assert (project / "results/other/prepared/train.npz").exists()
+    assert "Data and pipelines are up to date" in dvc(project, "status")
+
+
+def test_export_refuses_what_a_corrupt_cache_gives(project: Path) -> None:
+    weights = (project / "results/latest/checkpoint/weights.npz").read_bytes()
+    held = [p for p in (project / ".dvc/cache").rglob("*") if p.is_file() and p.read_bytes() == weights]
+    assert len(held) == 1
+    held[0].chmod(0o644)
+    with (project / "broken.npz").open("wb") as stream:
+        np.savez(stream, weights=np.zeros((3, 3)))
+    held[0].write_bytes((project / "broken.npz").read_bytes())
+    held[0].chmod(0o444)
+    done = run("reproof", "export", "HEAD", "-o", "results/x", cwd=project, env=ENV, check=False)
+    assert done.returncode == 2
+    assert "not what the run recorded" in done.stderr
+    assert not (project / "results/x").exists()
 
 
 def test_data_that_the_user_adds_is_used_tracked_and_recorded(project: Path) -> None:

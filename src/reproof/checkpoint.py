@@ -111,6 +111,13 @@ def find(root: Path, reference: str) -> Path:
         main_root = dvc.caller().main_root or root
         with git.open_repository(main_root) as repo:
             commit = git.resolve(repo, reference).commit
+            if reference in [branch.name for branch in repo.heads] or reference == "HEAD":
+                raise ReproofError(
+                    "a branch moves, and DVC would not see that it did",
+                    where=f"train.resume_from: {reference}",
+                    expected="an experiment, a tag or a commit",
+                    hint=f"train.resume_from={commit[:10]}",
+                )
         folder = dvc.private_folder(root) / "checkpoints" / commit
         if not folder.is_dir():
             dvc.fetch(main_root, commit, TRACKED, folder)

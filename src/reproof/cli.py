@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -84,7 +85,7 @@ def export(
     folder = os.path.relpath(exported.folder, here)
     print(f"{folder}: run {exported.run_id} ({exported.status}) of commit {exported.commit[:10]}")
     print(f"{exported.files} files, {exported.size_bytes / 1e6:.1f} MB")
-    print(f"to run its config again: python src/train.py --config {folder}/config.yaml")
+    print(f"to run its config again: python src/train.py --config {shlex.quote(f'{folder}/config.yaml')}")
 
 
 @app.command()

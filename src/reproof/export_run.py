@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from reproof import dvc, git
+from reproof import digest, dvc, files, git
 from reproof.errors import ReproofError
 from reproof.invocation import LATEST
 
@@ -59,16 +60,36 @@ def export_run(root: Path, name: str, output: Path | None = None) -> Exported:
         raise ReproofError("not JSON, or no record", where=where, found=str(error)) from error
     run_id = str(meta.get("run_id") or revision.commit[:10])
     destination = output or root / "results" / folder_name(revision.experiment or run_id)
+    destination.parent.mkdir(parents=True, exist_ok=True)
     if destination.exists():
         raise ReproofError(
             "this folder exists already",
             where=destination,
             hint="it is left as it is: remove it, or name another with --output",
         )
-    dvc.fetch(root, revision.commit, LATEST, destination)
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".export-") as beside:
+        dvc.fetch(root, revision.commit, LATEST, Path(beside, "run"))
+        _check(Path(beside, "run"), f"{name} ({revision.commit[:10]})")
+        Path(beside, "run").replace(destination)
     written = [path for path in destination.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in written)
     return Exported(destination, revision.commit, meta.get("run_id"), meta.get("status"), len(written), size)
+
+
+def _check(run: Path, where: str) -> None:
+    """Compare what was fetched with the digests that the run recorded: a cache can be corrupt in silence."""
+    if not (run / "digests.json").exists():
+        return
+    for path, recorded in files.read_json(run / "digests.json").get("artefacts", {}).items():
+        inner = run / Path(path).relative_to(LATEST) if path.startswith(f"{LATEST}/") else None
+        if inner and (found := digest.digest(inner)) != recorded:
+            raise ReproofError(
+                "a file is not what the run recorded",
+                where=f"{path} of {where}",
+                expected=recorded,
+                found=found,
+                hint="the cache or the remote is corrupt, or the record was edited: fetch it from elsewhere",
+            )
 
 
 def folder_name(name: str) -> str:

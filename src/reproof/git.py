@@ -36,6 +36,8 @@ _EXPERIMENT_REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 """DVC's experiments, by their baseline; its own bookkeeping lies beside them (refs/exps/exec, …/stash)."""
 
 _MAX_NAMED_FILES = 50
+_MAX_CODE_BYTES = 5_000_000
+"""An untracked file that is larger is data, and no part of the code tree."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def _code_state(repo: git.Repo, project: Path) -> CodeState:
         tree = _working_tree(repo, project, None)
         return CodeState(None, tree, branch, None, {}, remote, "the repository has no commit yet")
     commit = repo.head.commit.hexsha
+    if prefix(repo, project) and repo.ignored(str(project)):
+        return CodeState(commit, None, branch, None, {}, remote, "Git ignores the project's folder")
     recorded = tree_of(repo, commit, project)
     tree = _working_tree(repo, project, commit)
     changed = {} if tree == recorded else _changed(repo, project)
@@ -183,6 +187,15 @@ def resolve(repo: git.Repo, name: str) -> Revision:
     return Revision(str(commit), experiment)
 
 
+def head(folder: Path) -> str | None:
+    """Return the commit that the working tree around `folder` is checked out at; None where there is none."""
+    try:
+        with open_repository(folder) as repo:
+            return str(repo.head.commit.hexsha)
+    except (ReproofError, ValueError):  # ValueError: no commit yet
+        return None
+
+
 def checkout(folder: Path) -> str | None:
     """Return the commit that `folder` is checked out at, with `+changed` when files in it differ from it."""
     try:
@@ -204,6 +217,13 @@ def pull_request(env: Mapping[str, str] = os.environ) -> str | None:
 def _experiment_name(ref_path: str) -> str:
     found = _EXPERIMENT_REF.fullmatch(ref_path)
     return found.group(1) if found else ref_path
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:  # gone since it was listed
+        return 0
 
 
 def _remote(repo: git.Repo) -> str | None:
@@ -239,7 +259,8 @@ def _working_tree(repo: git.Repo, project: Path, commit: str | None) -> str:
             scratch.look_at_every_file()
         elif commit:
             scratch.run("read-tree", commit)
-        scratch.run("add", "--all", "--", str(project))
+        scratch.run("add", "--update", "--", str(project))
+        scratch.add_untracked(project)
         return scratch.code_tree(project)
 
 
@@ -267,6 +288,22 @@ class _Scratch:
 
     def run(self, *arguments: str) -> str:
         return str(self._repo.git.execute(["git", *arguments], env=self._env))
+
+    def add_untracked(self, project: Path) -> None:
+        """Add what Git does not track yet and does not ignore, but for files too large to be code.
+
+        Data that lies about before `dvc add` would else be hashed and copied by every stage.
+        """
+        top = Path(str(self._repo.working_tree_dir))
+        others = self.run("ls-files", "--others", "--exclude-standard", "-z", "--", str(project)).split("\0")
+        small = [name for name in others if name and _size(top / name) <= _MAX_CODE_BYTES]
+        if small:
+            listing = self.index.with_name("untracked")
+            listing.write_bytes(b"\0".join(os.fsencode(name) for name in small))
+            with listing.open("rb") as stream:
+                self._repo.git.execute(
+                    ["git", "update-index", "--add", "-z", "--stdin"], istream=stream, env=self._env
+                )
 
     def look_at_every_file(self) -> None:
         """Drop the marks by which users tell Git not to look at a file: what ran is what lies there.

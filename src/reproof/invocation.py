@@ -81,7 +81,9 @@ def read(stage: str) -> Invocation:
     script = Path(sys.argv[0]).resolve()
     name = script.relative_to(root).as_posix() if script.is_relative_to(root) else script.name
     os.chdir(root)
-    return Invocation(root, results, config.resolve(), ["python", name, *sys.argv[1:]], _run_id(), is_main)
+    processes = os.environ.get("LOCAL_WORLD_SIZE", "1")
+    starter = ["python"] if processes == "1" else ["torchrun", "--nproc-per-node", processes]
+    return Invocation(root, results, config.resolve(), [*starter, name, *sys.argv[1:]], _run_id(), is_main)
 
 
 def _run_id() -> str:

@@ -72,6 +72,14 @@ def export(
     assert program is not None, "dynamo=True returns a program"
     proto = program.model_proto
     onnx.checker.check_model(proto)
+    written = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
+    if written != opset:
+        raise ReproofError(
+            "this torch cannot write the operator set",
+            where="export.opset",
+            expected=str(opset),
+            found=str(written),
+        )
     files.write_bytes(path, onnx_graph.canonical_bytes(proto))
 
 

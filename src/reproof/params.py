@@ -230,7 +230,8 @@ def _problem(detail: dict[str, Any], root: yaml.Node, model: type[BaseModel], sh
         names = _names(model, location[:-1])
         near = difflib.get_close_matches(str(location[-1]), names, n=1)
         meant = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names)}"
-        return f"{shown}:{line}: {key}: unknown key; {meant}"
+        new = "" if near or len(location) > 1 else "; a block that is new needs its lines in src/config.py"
+        return f"{shown}:{line}: {key}: unknown key; {meant}{new}"
     if detail["type"] == "missing":
         return f"{shown}:{line}: {key}: missing; expected a value for it"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

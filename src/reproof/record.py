@@ -96,7 +96,7 @@ def summarize(
     ends = [record["end_time"] for record in records.values() if record["end_time"]]
     seconds = sum(record["seconds"] or 0.0 for record in records.values())
     end_time = max(ends, default=None)
-    meta = _meta(records, anchor, model, changed) | {
+    meta = _meta(records, anchor, model, changed, git.head(results)) | {
         "status": status,
         "end_time": end_time,
         "runtime_seconds": seconds,
@@ -136,7 +136,7 @@ def _headline(
         stage = path.partition(".")[0]
         if path in known:
             headline[short] = known[path]
-        elif stage in absent or (stage in records and records[stage]["status"] != "success"):
+        elif stage in absent or (stage in records and records[stage]["status"] in ("failed", "in_progress")):
             headline[short] = None
             unknown[f"summary.{short}"] = f"the stage {stage!r} has not run to its end"
         else:
@@ -154,6 +154,7 @@ def _meta(
     anchor: Mapping[str, Any],
     model: params.RunParams,
     changed: Mapping[str, Any] | None,
+    against: str | None,
 ) -> dict[str, Any]:
     caller = dvc.caller()
     code = anchor["code"]
@@ -165,10 +166,11 @@ def _meta(
         "argv": anchor["argv"],
         "seed": model.seed,
         "pinned": anchor["pinned"],
-        "overrides": plain(changed),
+        "overrides": redact.data(plain(changed)),
+        "overrides_against": against,
         "experiment": {
-            "name": caller.experiment or anchor["dvc"]["experiment"],
-            "baseline": caller.baseline or anchor["dvc"]["baseline"],
+            "name": caller.experiment,
+            "baseline": caller.baseline,
         },
         "git": {**code, "pull_request": anchor["pull_request"]},
         "links": {"job": anchor["job"], **{name: redact.url(url) for name, url in model.links.items()}},
@@ -177,7 +179,12 @@ def _meta(
             name: {
                 key: record[key] for key in ("run_id", "status", "start_time", "end_time", "seconds", "error")
             }
-            | {"experiment": record["dvc"]["experiment"], "fingerprint": record["environment"]["fingerprint"]}
+            | {
+                "experiment": record["dvc"]["experiment"],
+                "commit": record["code"]["commit"],
+                "code_tree": record["code"]["code_tree"],
+                "fingerprint": record["environment"]["fingerprint"],
+            }
             for name, record in records.items()
         },
     }
@@ -202,7 +209,7 @@ def _digests(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         raise ReproofError(
             "stages disagree on what a file holds: one read it before another wrote it anew",
             where=", ".join(sorted(stale)),
-            hint="run the stages again in their order: dvc repro",
+            hint="run the stages again in their order, whatever DVC holds of them: dvc repro --force",
         )
     inputs = {path for path in read if not any(path == own or path.startswith(f"{own}/") for own in written)}
     return {

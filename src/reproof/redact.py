@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN = "***"
 
-_SECRET_NAME = re.compile(r"(?i)(token|secret|passw|passphrase|credential|api[-_]?key|private[-_]?key|auth)")
+_SECRET_NAME = re.compile(
+    r"(?i)(token|secret|passw|passphrase|credential|api[-_]?key|[-_]key$|auth(?!or)|connection[-_]?string)"
+)
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"<>]+")
 _SECRET_IN_QUERY = re.compile(r"(?i)([?&;#][^=&;\s]*(?:token|secret|passw|key|auth|sig)[^=&;\s]*=)[^&;\s#]+")
 _MIN_SECRET_LENGTH = 6
@@ -39,6 +42,15 @@ def text(value: str, env: Mapping[str, str] = os.environ) -> str:
         if len(secret) >= _MIN_SECRET_LENGTH and _SECRET_NAME.search(name):
             value = value.replace(secret, HIDDEN)
     return _URL.sub(lambda match: url(match.group()), value)
+
+
+def data(value: Any) -> Any:
+    """Return plain JSON data with every text in it as `text` returns it."""
+    if isinstance(value, Mapping):
+        return {key: data(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [data(item) for item in value]
+    return text(value) if isinstance(value, str) else value
 
 
 def argv(arguments: Sequence[str], env: Mapping[str, str] = os.environ) -> list[str]:

@@ -101,7 +101,7 @@ class Stage(Generic[Config]):
         Raises:
             ReproofError: when it lies outside the project.
         """
-        target = self._locate(path)
+        target = self._locate(path, write=True)
         if self.is_main:
             target.parent.mkdir(parents=True, exist_ok=True)
         if path not in self._writes:
@@ -147,7 +147,7 @@ class Stage(Generic[Config]):
             folder = self.output(f"{LATEST}/metrics.ndjson").parent
             self.output(f"{LATEST}/params.ndjson")
             self._log = RunLog(folder, self.run_id, dataset, enabled=self.is_main)
-            self._log.params("config", self.params.model_dump(mode="json"))
+            self._log.params("config", redact.data(self.params.model_dump(mode="json")))
         return self._log
 
     def device(self) -> str:
@@ -182,7 +182,7 @@ class Stage(Generic[Config]):
             "git_dirty": self._code.dirty,
             "model_digests": {path: self._reads[path] for path in models},
             "params_digest": digest.text_of(plain(self.params.model_dump(mode="json"))),
-            "harness_version": environment.library()["version"],
+            "harness_version": "+".join(filter(None, map(environment.library().get, ("version", "commit")))),
         }
 
     def progress(self, step: int, total: int | None = None) -> None:
@@ -190,12 +190,15 @@ class Stage(Generic[Config]):
         if self._heartbeat:
             self._heartbeat.step(step, total)
 
-    def _locate(self, path: str) -> Path:
+    def _locate(self, path: str, *, write: bool = False) -> Path:
         # Links are not followed: DVC may link what it holds into its cache, wherever that lies.
         target = files.inside(self.root, path, where=f"stage {self.name}", follow_links=False)
         latest = self.root / LATEST
         if target == latest or latest in target.parents:
             return self.results / target.relative_to(latest)
+        own = self.results / target.relative_to(self.root)
+        if not self.started.is_latest and (write or own.exists()):
+            return own  # a run by hand leaves what DVC keeps as it is: prepared/, reports/
         return target
 
     def _begin(self, model: type[Config], torch: bool, after_summary: bool) -> None:
@@ -256,7 +259,7 @@ class Stage(Generic[Config]):
             "argv": shlex.join(redact.argv(self.started.argv)),
             "config": self.started.shown(self.started.config),
             "pinned": pinned,
-            "overrides": plain(self.overrides),
+            "overrides": redact.data(plain(self.overrides)),
             "reads": self._reads,
             "writes": written,
             "metrics": self._metrics,
@@ -274,7 +277,7 @@ class Stage(Generic[Config]):
         """Digests of the outputs; after a failure an output may be torn, and is left out."""
         digests = {}
         for path in self._writes:
-            target = self._locate(path)
+            target = self._locate(path, write=True)
             try:
                 if target.exists():
                     digests[path] = digest.digest(target)
@@ -338,8 +341,11 @@ def run_stage(
             if error.code not in (None, 0):
                 raise
         stage._end("partial" if stage._missing else "success", None)
-        if stage.is_main and not stage.started.is_latest and not after_summary:
+        by_hand = dvc.caller().stage is None and stage.is_main and not after_summary
+        if by_hand and not stage.started.is_latest:
             _summarize_by_hand(stage)
+        elif by_hand and name != "summarize":
+            print(f"{name}: done; `dvc repro` completes the record of the run")
     except ReproofError as error:
         stage._end("failed", error)
         sys.exit(_say(name, error))

@@ -32,9 +32,13 @@ def main(stage: Stage[Config]) -> None:
             found=str(params.batch_size),
         )
 
+    device = stage.device()
+    if params.mixed_precision == "fp16" and device == "cpu":
+        raise ReproofError("fp16 needs a GPU", where="train.mixed_precision", expected="no or bf16 on a CPU")
+
     # Batches: the order of an epoch follows from seed and epoch alone, however many processes share it.
     accelerator = Accelerator(
-        cpu=stage.device() == "cpu",
+        cpu=device == "cpu",
         mixed_precision=params.mixed_precision,
         dataloader_config=DataLoaderConfiguration(
             split_batches=True, use_seedable_sampler=True, data_seed=stage.params.seed
@@ -45,13 +49,23 @@ def main(stage: Stage[Config]) -> None:
     held_out = [torch.from_numpy(a).to(accelerator.device) for a in (preprocess(validation.x), validation.y)]
 
     shape = {"shape": list(train.x.shape[1:]), "classes": len(dataset["classes"])}
-    facts = {"model": {**shape, **stage.params.model.model_dump()}, "dataset": dataset}
+    facts = {
+        "model": {**shape, **stage.params.model.model_dump()},
+        "dataset": dataset,
+        "train_split": train.digest(),
+    }
     model = build(**facts["model"])
     optimizer = torch.optim.AdamW(model.parameters(), params.lr, weight_decay=params.weight_decay)
     start, best = 0, {"loss": math.inf, "weights": {}, "step": 0}
     if params.resume_from:
         folder = checkpoint.find(stage.root, params.resume_from)
         stage.fact("resumed_from", {"reference": params.resume_from, "digest": digest.digest(folder)})
+        if files.read_json(folder / checkpoint.CONFIG)["train_split"] != facts["train_split"]:
+            raise ReproofError(
+                "the checkpoint was trained on another split, which may hold examples of today's test",
+                where=f"train.resume_from: {params.resume_from}",
+                hint="use the data params of that run",
+            )
         checkpoint.load_into(model, folder / checkpoint.LAST)
         state, position = checkpoint.load_state(folder / checkpoint.STATE)
         optimizer.load_state_dict(state)
@@ -64,6 +78,15 @@ def main(stage: Stage[Config]) -> None:
                 expected=f"more than the {start} that it has",
                 found=str(params.epochs),
             )
+    if params.batch_size % accelerator.num_processes:
+        raise ReproofError(
+            "the batch cannot be shared evenly",
+            where="train.batch_size",
+            expected=f"a multiple of {accelerator.num_processes}, the number of processes",
+            found=str(params.batch_size),
+        )
+    if accelerator.process_index:  # else every process would drop the same activations
+        torch.manual_seed(stage.params.seed + accelerator.process_index)
     raw_model = model
     model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
 

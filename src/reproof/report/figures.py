@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from reproof import files
 from reproof.errors import ReproofError
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
-_COLOURS = ["#2f6db3", "#d1701f"]  # a blue and an orange that stay apart for colour-blind readers
+_COLOURS = ["#2f6db3", "#d1701f", "#4b8f6b"]  # they stay apart for colour-blind readers
 
 
 @dataclass(frozen=True)
@@ -96,4 +97,4 @@ def _lines(metric: str, splits: list[str], rows: list[dict[str, float]]) -> Figu
         },
         "config": {"view": {"stroke": None}, "font": "sans-serif"},
     }
-    return Figure(metric, title, f"{title} by step; last: {last}", spec)
+    return Figure(re.sub(r"[^A-Za-z0-9_-]+", "-", metric), title, f"{title} by step; last: {last}", spec)

@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#|~!])")
+from reproof import redact
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#|~!$])")
 _MISSING = "–"
 
 
@@ -78,7 +80,7 @@ def value(item: Any) -> str:
         return ", ".join(value(part) for part in item) or "none"
     if isinstance(item, Mapping) or item is None or isinstance(item, bool):
         return str(item).lower() if isinstance(item, bool) else "null" if item is None else text(item)
-    return number(item, 6) if isinstance(item, float) else text(item)
+    return number(item, 6) if isinstance(item, float) else text(redact.text(str(item)))
 
 
 FILTERS = {

@@ -67,7 +67,8 @@ def _record(results: Path) -> dict[str, Any]:
         "title": f"Experiment report: {(optional['split_manifest'] or {}).get('dataset', 'run')}",
         "baselines": _baselines(stages["train"]),
         "scores": _scores(optional["evaluation"]),
-        "again": _again(meta),
+        "again": _again(meta, params.flatten(raw)),
+        "other_code": _other_code(meta),
         "meta": meta,
         "summary": files.read_json(results / "summary.json"),
         "params": params.flatten(raw),
@@ -88,18 +89,29 @@ def _scores(evaluation: dict[str, Any] | None) -> list[str]:
     ]
 
 
-def _again(meta: dict[str, Any]) -> list[str]:
+def _again(meta: dict[str, Any], flat: dict[str, Any]) -> list[str]:
     """The commands that run it again: the commit that it started from, and the params set over it."""
-    changes = " ".join(
-        "-S " + shlex.quote(f"{key}={'null' if change['to'] is None else json.dumps(change['to'])}")
-        for key, change in (meta["overrides"] or {}).items()
-    )
-    commit = meta["git"]["commit"]
+    changed = meta["overrides"] or {}
+    settings = []
+    for key, change in changed.items():
+        if key in flat:
+            added = "++" if change["from"] is None else ""  # of Hydra's grammar: set it, known or not
+            settings.append(f"{added}{key}={'null' if flat[key] is None else json.dumps(flat[key])}")
+        elif not any(other.startswith(f"{key}.") for other in changed):
+            settings.append(f"~{key}")
+    changes = " ".join(f"-S {shlex.quote(setting)}" for setting in settings)
+    commit = meta["overrides_against"]
     return [
         f"git checkout {commit}" if commit else "# its code is in no commit",
         "make setup && source .venv/bin/activate",
         f"dvc exp run --force {changes}".rstrip(),
     ]
+
+
+def _other_code(meta: dict[str, Any]) -> list[str]:
+    """The stages that ran other code than the training did."""
+    own = meta["git"]["code_tree"]
+    return [name for name, stage in meta["stages"].items() if stage["code_tree"] != own]
 
 
 def _baselines(train: dict[str, Any] | None) -> dict[str, dict[str, float]]:
@@ -115,7 +127,10 @@ def _baselines(train: dict[str, Any] | None) -> dict[str, dict[str, float]]:
 def _notes(folder: Path) -> dict[str, Note]:
     notes = {}
     for path in sorted(folder.glob("*.md")):
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ReproofError("not UTF-8", where=path, hint="a note is Markdown") from error
         run = None
         if found := re.match(r"---\n(.*?)\n---\n", text, flags=re.DOTALL):
             try:
@@ -125,9 +140,17 @@ def _notes(folder: Path) -> dict[str, Note]:
             run = front.get("run") if isinstance(front, dict) else None
             text = text[found.end() :]
         body = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-        body = re.sub(r"\A\s*# .*\n", "", body).strip()
+        body = _closed(re.sub(r"\A\s*# .*\n", "", body).strip())
         notes[path.stem] = Note(f"notes/{path.name}", body, None if run is None else str(run))
     return notes
+
+
+def _closed(words: str) -> str:
+    """Close what somebody left open: a fence or a comment would swallow the rest of the report."""
+    fences = re.findall(r"^ {0,3}(`{3,}|~{3,})", words, flags=re.MULTILINE)
+    if len(fences) % 2:
+        words += "\n" + fences[-1]
+    return words.replace("<!--", "&lt;!--")
 
 
 def _environment() -> jinja2.Environment:

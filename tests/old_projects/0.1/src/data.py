@@ -21,6 +21,8 @@ def load() -> tuple[Split, list[str]]:
     if not RAW.exists():
         return digits()
     tables = sorted(RAW.glob("*.csv"))
+    if len(tables) > 1:
+        raise ReproofError("more than one .csv file", where=RAW, found=", ".join(p.name for p in tables[:5]))
     return table(tables[0]) if tables else images(RAW)
 
 
@@ -38,7 +40,14 @@ def table(path: Path) -> tuple[Split, list[str]]:
     """A CSV file: `label` is the class, `id` (optional) names the row, the other columns are numbers."""
     import pandas as pd
 
-    frame = pd.read_csv(path)
+    try:
+        frame = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ReproofError("not a table", where=path, found=str(error)) from error
+    if holes := [name for name in frame.columns if frame[name].isna().any()]:
+        raise ReproofError(
+            "missing values", where=path, found=", ".join(holes[:10]), hint="fill or drop them"
+        )
     if "label" not in frame:
         raise ReproofError("no column `label`", where=path, found=", ".join(frame.columns[:10]))
     classes, y = np.unique(frame.pop("label").astype(str), return_inverse=True)
