@@ -16,7 +16,6 @@ from reproof.errors import ReproofError
 from reproof.plain import plain
 
 SCHEMA_VERSION = 1
-STATUSES = ("in_progress", "success", "partial", "failed")
 ANCHOR = "train"
 """The stage whose execution names the run; without it, the stage that ended last."""
 
