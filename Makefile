@@ -4,8 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+AUDIT := build/audit
 
-.PHONY: help demo test lint types unit docs example picture constraints clean
+.PHONY: help demo test lint types unit soak docs example performance picture security constraints clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -15,10 +16,11 @@ demo: $(READY) ## a project from the template in demo/, three experiments, the c
 
 test: lint types unit docs ## everything that CI checks: lint, types, tests, docs
 
-lint: $(READY) ## style and errors, by ruff
+lint: $(READY) ## style and errors, by ruff; dangers, by bandit
 	@echo "== lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src template/src pipeline benchmarks
 
 types: $(READY) ## types, by mypy in strict mode
 	@echo "== types"
@@ -28,21 +30,36 @@ unit: $(READY) ## the tests, without those marked soak (about eight minutes on t
 	@echo "== tests"
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" --durations 5
 
+soak: $(READY) ## a hundred runs killed at a random moment, each run again and compared (about an hour)
+	@$(BIN)/python -m pytest -n 2 -m soak
+
 docs: $(READY) ## is the reference of commands what --help says?
 	@echo "== docs"
 	@$(BIN)/python docs/generate.py --check
 
 example: $(READY) ## run this repository's own pipeline: the example under reports/
-	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro example
+
+performance: $(READY) ## measure how fast it is, beside its peers: reports/performance.md (ten quiet minutes)
+	@$(BIN)/python benchmarks/peers.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro --force --single-item performance
 
 picture: $(READY) ## the README's picture of the example's report; needs Chromium
 	@$(BIN)/python pipeline/picture.py
+
+security: $(READY) $(AUDIT)/bin/pip-audit ## known vulnerabilities of what constraints.txt pins; needs the network
+	@$(BIN)/python pipeline/audit.py $(AUDIT)/bin/pip-audit
 
 constraints: $(READY) ## write constraints.txt from what is installed
 	@$(BIN)/python pipeline/constraints.py
 
 clean: ## remove what was made here: .venv, demo, build
 	rm -rf .venv demo build
+
+# Of its own, so that what it needs is not among what is audited.
+$(AUDIT)/bin/pip-audit:
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --disable-pip-version-check --quiet pip-audit==2.10.1
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

@@ -26,12 +26,16 @@ def main() -> None:
     summary = json.loads((DEMO / "results/latest/summary.json").read_text())
     print(f"""
 Where to look (the last run's status: {summary["status"]}):
-  demo/reports/experiment.md     the report of the last run: open it in an editor that shows Markdown
+  demo/reports/index.html        the report of the last run: open it in a browser
+  demo/reports/experiment.md     the same as Git holds it; inference.md and model_card.md are beside it
   demo/results/latest/           its record: meta.json, summary.json, digests.json, benchmark.json, ...
   demo/params.yaml, demo/src/    what you would change
   demo/README.md                 the loop, your own data, sharing
 
-To go on:  source .venv/bin/activate && cd demo && dvc exp run -S seed=1""")
+To go on:  source .venv/bin/activate && cd demo
+  reproof report --check         what the report lacks: words of yours, mostly, which go into notes/
+  reproof log                    all three runs as one document: training_reports/
+  dvc exp run -S seed=1          another seed; then `reproof history && dvc repro report` shows the spread""")
 
 
 if __name__ == "__main__":

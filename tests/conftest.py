@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -100,6 +101,35 @@ def run(
 def git_project(tmp_path: Path) -> Path:
     """A project in a repository of its own: dvc.yaml and params.yaml, committed."""
     return make_git_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small project with its baseline run committed; for looking at, not for changing."""
+    from projects import dvc, small_project  # it stands on this file
+
+    project = small_project(tmp_path_factory.mktemp("small") / "project")
+    dvc(project, "exp", "run")
+    commit_all(project, "First run")
+    return project
+
+
+@pytest.fixture
+def small_copy(small_run: Path, tmp_path: Path) -> Path:
+    """A copy of it, for a test to change."""
+    return Path(shutil.copytree(small_run, tmp_path / "project"))
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template with its first experiment committed; for looking at, not for changing."""
+    from projects import dvc, make_quick, render  # it stands on this file
+
+    project = render(tmp_path_factory.mktemp("digits") / "project")
+    make_quick(project)
+    dvc(project, "exp", "run")
+    commit_all(project, "First run")
+    return project
 
 
 def make_git_project(folder: Path) -> Path:

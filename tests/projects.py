@@ -80,7 +80,7 @@ def make_quick(project: Path) -> None:
     path = project / "params.yaml"
     text = path.read_text()
     for old, new in (
-        ("epochs: 15\n", "epochs: 2\n"),
+        ("epochs: 15", "epochs: 2"),
         ("runtimes: [torch, onnxruntime]", "runtimes: [onnxruntime]"),
         ("batch_sizes: [1, 32]", "batch_sizes: [1]"),
     ):

@@ -101,6 +101,6 @@ SUCCESS = {
 def leave_a_success(project: Path) -> None:
     """Put the summary and meta of an earlier run into the workspace."""
     results = project / "results/latest"
-    results.mkdir(parents=True)
+    results.mkdir(parents=True, exist_ok=True)
     (results / "summary.json").write_text(json.dumps(SUCCESS))
     (results / "meta.json").write_text('{"run_id": "20260131-115900-abcdef", "status": "success"}')

@@ -11,27 +11,13 @@ import pytest
 import scipy.stats
 
 from reproof import params
-from reproof.benchmark import Settings, cells, intervals, memory, numerics, nvml, summaries, timing, verdict
+from reproof.benchmark import Settings, cells, memory, numerics, nvml, summaries, timing, verdict
 from reproof.benchmark.messages import Facts
 from reproof.benchmark.settings import FULL, QUICK, repeats, rules
 from reproof.benchmark.worker import assert_as_asked
 from reproof.errors import ReproofError
 
 MS = 1_000_000
-
-
-@pytest.mark.parametrize("freedom", [*range(1, 31), 100, 1001])
-def test_the_t_quantile_is_scipys(freedom: int) -> None:
-    for probability in (0.55, 0.9, 0.975, 0.995):
-        ours = intervals.t_quantile(probability, freedom)
-        assert ours == pytest.approx(scipy.stats.t.ppf(probability, freedom), rel=1e-9)
-
-
-def test_the_t_interval_is_scipys() -> None:
-    values = [1.0, 1.1, 0.98, 1.3, 1.02]
-    expected = scipy.stats.t.interval(0.95, 4, np.mean(values), scipy.stats.sem(values))
-    assert intervals.t_interval(values) == pytest.approx(expected)
-    assert intervals.t_interval([1.0]) is None
 
 
 @pytest.mark.parametrize(("probability", "samples"), [(0.9, 36), (0.95, 72), (0.99, 368), (0.999, 3688)])

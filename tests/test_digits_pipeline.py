@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import commit_all, run
-from projects import ENV, dvc, executed, make_quick, python, read, render
+from projects import ENV, dvc, executed, experiment, python, read
 
 pytestmark = pytest.mark.torch
 
-STAGES = ["prepare", "train", "export", "evaluate", "benchmark", "summarize", "report"]
+STAGES = ["prepare", "train", "export", "evaluate", "benchmark", "robustness", "summarize", "report"]
 SAME_FOR_ONE_SEED = [
     "prepared",
     "results/latest/checkpoint",
@@ -22,17 +24,14 @@ SAME_FOR_ONE_SEED = [
     "results/latest/metrics.ndjson",
     "results/latest/model.onnx",
     "results/latest/predictions.parquet",
+    "results/latest/evaluation.json",
+    "results/latest/examples.png",
 ]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A rendered project whose first experiment is committed."""
-    project = render(tmp_path_factory.mktemp("digits") / "project")
-    make_quick(project)
-    assert executed(dvc(project, "exp", "run")) == STAGES
-    commit_all(project, "First run")
-    return project
+@pytest.fixture
+def finished(digits_run: Path) -> Path:
+    return digits_run
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def test_a_run_is_recorded_whole(finished: Path) -> None:
     assert meta["device"] == "cpu"
     pinned = meta["pinned"]["torch"]
     assert (pinned["threads"], pinned["deterministic"]) == (1, True)
-    assert list(meta["stages"]) == STAGES[:5]
+    assert list(meta["stages"]) == STAGES[:6]
     assert set(SAME_FOR_ONE_SEED) <= set(digests["artefacts"])
     assert sum(read(finished, "split_manifest.json")["sizes"].values()) == 1797
     assert read(finished, "stages/export.json")["metrics"]["parity_max_abs_diff"] < 1e-4
@@ -119,6 +118,10 @@ def test_zero_one_zero_trains_twice_and_another_seed_is_another_model(project: P
     first = read(project, "digests.json")["artefacts"]
     assert "train" in executed(dvc(project, "exp", "run", "-S", "seed=1", "-S", "train.lr=0.00001"))
     assert "lr: 1e-05" in (project / "params.yaml").read_text()
+    changed = run("git", "diff", "--name-only", "-z", "HEAD", cwd=project).stdout.split("\0")
+    sizes = {name: (project / name).stat().st_size for name in filter(None, changed)}
+    assert len(sizes) > 20
+    assert sum(sizes.values()) < 300_000, sizes
     second = read(project, "digests.json")["artefacts"]
     assert second["results/latest/checkpoint"] != first["results/latest/checkpoint"]
     assert second["prepared"] == first["prepared"], "seeds share their splits"
@@ -203,26 +206,76 @@ def test_the_report_shows_what_was_measured_and_renders_the_same_again(project: 
     summary = read(project, "summary.json")
     assert f"{summary['metrics']['accuracy']:.4f}" in report
     assert read(project, "meta.json")["run_id"] in report
-    assert not re.search(r"\{\{|\{%|\bNone\b|\bnan\b|TODO", report)
-    figures = {path.name: path.read_bytes() for path in (project / "reports/figures").iterdir()}
-    assert figures.keys() == {"loss.svg", "accuracy.svg", "learning_rate.svg"}
-    assert all(f"figures/{name}" in report for name in figures)
+    unfilled = re.findall(r"\{\{|\{%|\bNone\b|\bnan\b|TODO", report)
+    assert unfilled == [], "no slot of the report, and no word of its template, is left as it was"
+    documents = {path.relative_to(project): path.read_bytes() for path in (project / "reports").rglob("*.*")}
+    names = {path.name for path in documents}
+    assert names >= {"experiment.md", "inference.md", "model_card.md", "croissant.json", "index.html"}
+    figures = {path.name for path in documents if path.parent.name == "figures"}
+    assert figures >= {"loss.svg", "accuracy.svg", "learning_rate.svg", "confusion.svg", "models.svg"}
+    pages = report + (project / "reports/inference.md").read_text()
+    assert [name for name in figures if f"figures/{name}" not in pages] == []
+    assert all(f"../results/latest/{name}.png" in pages for name in ("samples", "examples"))
     dvc(project, "repro", "--force", "--single-item", "report")
-    assert (project / "reports/experiment.md").read_text() == report
-    assert {path.name: path.read_bytes() for path in (project / "reports/figures").iterdir()} == figures
+    assert {path: (project / path).read_bytes() for path in documents} == documents
+    said = dvc(project, "exp", "run", "--temp", "--force", "--single-item", "report")
+    inside = {str(path) for path in documents if path.name != "index.html"}  # Git holds all but that one
+    refs = run("git", "for-each-ref", "--format=%(refname)", "refs/exps", cwd=project).stdout.split()
+    ref = next(ref for ref in refs if ref.endswith(f"/{experiment(said)}"))
+    for path in inside:
+        held = subprocess.run(
+            ["git", "show", f"{ref}:{path}"], cwd=project, capture_output=True, check=True
+        ).stdout
+        assert held == (project / path).read_bytes(), path
 
 
 def test_dvc_draws_the_declared_plots_and_takes_no_record_for_one(finished: Path) -> None:
     plots = json.loads(run("dvc", "plots", "show", "--json", cwd=finished, env=ENV).stdout)
     assert not plots.get("errors")
     drawn = {name for name, shown in plots["data"].items() if shown}
-    assert drawn == {"loss", "accuracy", "learning rate", "results/latest/curves.csv"}
+    files = {"curves.csv", "confusion.csv", "calibration.csv", "examples.png", "samples.png"}
+    curves = {"loss", "accuracy", "learning rate"}
+    assert drawn == curves | {f"results/latest/{name}" for name in files}
 
 
-def test_what_one_run_adds_to_git_is_small(finished: Path) -> None:
+def test_dvc_draws_confusion_and_reliability_by_the_projects_own_templates(finished: Path) -> None:
+    import vl_convert
+
+    latest = finished / "results/latest"
+    said = run("dvc", "plots", "show", "--json", "results/latest/confusion.csv",
+               "results/latest/calibration.csv", cwd=finished, env=ENV).stdout  # fmt: skip
+    plots = json.loads(said)["data"]
+    test = read(finished, "evaluation.json")["splits"]["test"]
+    for name, columns in (("confusion", ("predicted", "label")), ("calibration", ("confidence", "accuracy"))):
+        (drawn,) = plots[f"results/latest/{name}.csv"]
+        spec = drawn["content"]
+        assert "<DVC" not in json.dumps(spec)
+        assert len(spec["data"]["values"]) == len((latest / f"{name}.csv").read_text().splitlines()) - 1
+        assert sum(int(row["examples"]) for row in spec["data"]["values"]) == test["examples"]
+        used = re.findall(r'"field": "(\w+)"', json.dumps(spec))
+        assert set(columns) <= set(used)
+        assert vl_convert.vegalite_to_svg(spec).count("<path") > len(spec["data"]["values"])
+
+
+def test_another_baseline_is_evaluated_and_trains_nothing(project: Path) -> None:
+    evaluation = read(project, "evaluation.json")
+    assert list(evaluation["baselines"]) == ["majority", "logistic"]
+    logistic = evaluation["baselines"]["logistic"]["splits"]["test"]["accuracy"]
+    metrics = read(project, "stages/evaluate.json")["metrics"]
+    assert metrics["baseline.logistic.test.accuracy"] == logistic > metrics["baseline.majority.test.accuracy"]
+    path = project / "src/baselines.py"
+    text = path.read_text()
+    assert text.count("majority(parts, classes), ") == 1
+    path.write_text(text.replace("majority(parts, classes), ", ""))
+    assert executed(dvc(project, "repro", "evaluate")) == ["evaluate"]
+    assert list(read(project, "evaluation.json")["baselines"]) == ["logistic"]
+
+
+def test_what_the_first_run_adds_to_git_is_small(finished: Path) -> None:
     listed = run("git", "ls-files", "-z", "results", "reports", "dvc.lock", cwd=finished).stdout.split("\0")
-    sizes = {name: (finished / name).stat().st_size for name in filter(None, listed)}
-    assert sum(sizes.values()) < 300_000, sizes
+    held = [(finished / name).read_bytes() for name in filter(None, listed)]
+    assert sum(map(len, held)) < 400_000
+    assert sum(len(zlib.compress(data)) for data in held) < 150_000, "as Git keeps them"
 
 
 def test_the_projects_own_tests_pass(project: Path) -> None:
@@ -239,7 +292,7 @@ def test_a_table_and_a_folder_of_images_train_without_a_change_of_code(project: 
         for index in range(120):
             pixels = np.clip(random.normal(level, 30, (10, 12)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(raw / name / f"{index:03d}.png")
-    _set(project, "epochs: 2\n", "epochs: 8\n")
+    _set(project, "epochs: 2 ", "epochs: 8 ")
     dvc(project, "add", "data/raw")
     commit_all(project, "Pictures")
     dvc(project, "repro", "evaluate")

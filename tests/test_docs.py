@@ -18,14 +18,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import robust_subjects
 import typer
 import yaml
 from conftest import run
 from projects import ENV, ROOT, dvc, read, render, small_project
 from pydantic import BaseModel
 
-from reproof import benchmark, evaluation, params
+from reproof import architecture, benchmark, evaluation, history, params, robustness
 from reproof.cli import app
+from reproof.report import notes
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -40,9 +42,11 @@ NO_COMMANDS = {"text", "yaml", "json", "python", "toml"}
 TOOLS = ("reproof", "dvc", "copier", "make")
 # Where keys are names of the user's or the machine's, the reference has <name>.
 OPEN = (
-    "artefacts", "class_counts", "changed", "confusion_matrix", "facts", "fractions", "gpus", "ids",
-    "ids_digest", "inputs", "links", "metrics", "missing", "overrides", "packages", "params", "per_class",
-    "reads", "sizes", "splits", "stages", "tags", "variables", "writes",
+    "artefacts", "baselines", "bins", "changed", "class_counts", "confused", "confusion_matrix",
+    "corruptions", "differences", "easiest", "facts", "fractions", "gpus", "groups", "hardest", "headline",
+    "ids", "ids_digest", "inputs", "intervals", "intervals_method", "intervals_missing", "links",
+    "metrics", "missing", "overrides", "packages", "params", "per_class", "quantiles", "reads", "rows",
+    "runs", "sizes", "splits", "stages", "strengths", "tags", "values", "variables", "writes",
 )  # fmt: skip
 
 
@@ -114,6 +118,8 @@ def test_the_check_of_commands_finds_mistakes() -> None:
 def reproof_problem(words: list[str], whole: bool) -> str | None:
     if words == ["COMMAND", "--help"]:
         return None
+    if words[:1] == ["run"] and "--help" not in words:  # takes what `dvc exp run` takes
+        return dvc_problem(["exp", *words], whole)
     command: Any = typer.main.get_command(app)
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
         if words[0] not in command.commands:
@@ -297,11 +303,57 @@ def test_the_facts_of_the_data_are_in_their_reference(finished: Path) -> None:
 
 
 def test_every_field_of_an_evaluation_is_in_its_reference() -> None:
-    answers = evaluation.Predictions(np.array(["a", "b"]), np.array([0, 1]), np.eye(2))
-    scores = evaluation.classification(answers, ["x", "y"])
-    del scores["confusion_matrix"]  # its keys are all names of classes
-    found = {"schema_version": 1, "dataset": "d", "splits": {"test": scores}}
-    assert undocumented(found, section("record.md", "`evaluation.json`")) == []
+    random = np.random.default_rng(0)
+    labels, ids = random.integers(0, 3, 60), np.arange(60).astype(str)
+    sure, unsure = random.dirichlet(np.ones(3), 60), np.full((60, 3), 1 / 3)
+    of_classes = evaluation.assess(
+        {"test": evaluation.Predictions(ids, labels, sure)},
+        ["x", "y", "z"],
+        [evaluation.Baseline("majority", "The first class", {"test": unsure})],
+        dataset="d",
+    )
+    del of_classes["splits"]["test"]["confusion_matrix"]  # its keys are all names of classes
+    of_numbers = evaluation.assess(
+        {"test": evaluation.Regression(ids, sure[:, 0], sure[:, 1])},
+        baselines=[evaluation.Baseline("mean", "Always the same", {"test": np.zeros(60)})],
+        dataset="d",
+    )
+    for found in (of_classes, of_numbers):
+        one_each = [next(iter(found.pop("easiest").values())), next(iter(found["hardest"].values()))]
+        assert one_each[0].keys() == one_each[1].keys(), "the reference names these once"
+        of_baselines = [{"splits": baseline.pop("splits")} for baseline in found["baselines"].values()]
+        for part in (found, *of_baselines):
+            assert undocumented(part, section("record.md", "`evaluation.json`")) == []
+
+
+def test_every_field_of_robustness_is_in_its_reference() -> None:
+    settings = robustness.Settings()
+    for subject in (robust_subjects.OF_VECTORS, robust_subjects.OF_IMAGES):
+        found = robustness.measure(subject, settings, seed=0)
+        assert undocumented(found, section("record.md", "`robustness.json`")) == []
+
+
+def test_every_field_of_a_history_is_in_its_reference(finished: Path, tmp_path: Path) -> None:
+    run = history.of_results(finished / "results/latest")
+    assert run is not None
+    history.write(tmp_path / "history.json", [run])
+    found = json.loads((tmp_path / "history.json").read_text())
+    named = {
+        re.sub(r"<[^>]*>", "<>", n) for n in first_column(section("record.md", "`results/history.json`"))
+    }
+    assert {key for key in keys(found) if key.count(".") < 3} - named - {
+        "runs",
+        "runs.<>",
+        *(f"runs.<>.{block}" for block in ("headline", "links", "metrics", "params")),
+    } == set()
+
+
+def test_the_architecture_is_in_its_reference() -> None:
+    import torch
+
+    found = architecture.facts(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()), torch.zeros(1, 2))
+    named = {name.partition(".")[0] for name in first_column(section("record.md", "`stages/*.json`"))}
+    assert set(found) - named == set()
 
 
 def test_every_field_of_a_benchmark_is_in_its_reference() -> None:
@@ -325,8 +377,44 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 def test_every_param_of_the_template_is_in_its_reference() -> None:
     raw, _ = params.parse((ROOT / "template" / "params.yaml").read_bytes(), "params.yaml")
     named = first_column((DOCS / "reference" / "params.md").read_text(encoding="utf-8"))
+    declared = {f"report.{name}" for name in declarable(params.Report)}
     settings = {f"benchmark.{name}" for name in benchmark.Settings.model_fields}
-    assert sorted(set(params.flatten(raw)) | settings) == sorted(named)
+    others = {name for name in params.flatten(raw) if not name.startswith("report.")}
+    assert sorted(others | settings | declared) == sorted(named)
+
+
+def declarable(model: type[BaseModel]) -> Iterator[str]:
+    """The dotted names of a model's fields, below a mapping behind `<name>`."""
+    for name, field in model.model_fields.items():
+        under = f"{name}.<name>" if str(field.annotation).startswith("dict") else name
+        inner = [leaf for part in _models(field.annotation) for leaf in declarable(part)]
+        yield from [f"{under}.{leaf}" for leaf in inner] or [under]
+
+
+def test_every_template_and_every_block_of_it_is_in_its_reference() -> None:
+    folder = ROOT / "src" / "reproof" / "report" / "templates"
+    rows = dict(re.findall(r"^\| `([\w/.]+\.jinja)` \| (.+) \|$", section("documents.md", "Templates"), re.M))
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.jinja")}
+    assert sorted(rows) == sorted(found)
+    for name, path in found.items():
+        blocks = re.findall(r"{% block (\w+) %}", path.read_text(encoding="utf-8"))
+        assert (re.findall(r"`(\w+)`", rows[name]) if blocks else []) == blocks
+
+
+def test_every_heading_of_the_notes_is_in_its_reference() -> None:
+    rows = re.findall(r"^\| `notes/(\w+)\.md` \| (.+?) \|", section("documents.md", "Notes"), re.M)
+    assert {home: tuple(headings.split(", ")) for home, headings in rows} == notes.HOMES
+
+
+def test_the_sections_of_the_documents_are_those_of_their_templates() -> None:
+    for name in ("experiment", "inference"):
+        text = (ROOT / f"src/reproof/report/templates/{name}.md.jinja").read_text(encoding="utf-8")
+        told = section("documents.md", f"`{name}.md`")
+        headings = re.findall(r"^#{2,3} ((?:\d+(?:\.\d)?|[A-E])\.? )?([^{\n]+)$", text, re.M)
+        top = [title for number, title in headings if name == "experiment" and "." in number[:-2]]
+        top += re.findall(r"^## ([A-Z][^{\n]+)$", text, re.M) if name == "inference" else []
+        assert top
+        assert [title for title in top if title not in told and title != "Appendix"] == []
 
 
 def stable_names() -> list[str]:
@@ -352,7 +440,7 @@ def test_every_name_that_the_templates_scripts_import_is_a_stable_one() -> None:
     imported = set()
     for script in (ROOT / "template").glob("*/*.py"):
         tree = ast.parse(script.read_text(encoding="utf-8"))
-        modules = {}
+        modules: dict[str, str] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module == "reproof":
                 modules |= {name.asname or name.name: name.name for name in node.names}

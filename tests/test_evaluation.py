@@ -12,7 +12,16 @@ import pytest
 
 from reproof import digest
 from reproof.errors import ReproofError
-from reproof.evaluation import Predictions, classification, write_predictions
+from reproof.evaluation import (
+    Baseline,
+    Predictions,
+    Regression,
+    assess,
+    classification,
+    regression,
+    write_confusion,
+    write_predictions,
+)
 
 CLASSES = ["cat", "dog", "eel"]
 # Six examples by hand: predicted cat, cat, dog, dog, cat, cat.
@@ -142,3 +151,27 @@ def test_the_same_predictions_give_the_same_digest(tmp_path: Path) -> None:
     one, other, third = (digest.digest(tmp_path / f"{n}.parquet") for n in ("one", "other", "shuffled"))
     assert one == other
     assert one != third
+
+
+def test_a_regressor_on_equal_targets_has_no_r2() -> None:
+    same = Regression(np.array(["a", "b"]), np.array([2.0, 2.0]), np.array([1.0, 3.5]))
+    found = regression(same)
+    assert (found["r2"], found["r2_missing_reason"]) == (None, "all targets are equal")
+    assert found["bias"] == pytest.approx(0.25)
+    scores = assess({"test": same}, dataset="two")["splits"]["test"]
+    assert scores["intervals_missing"]["r2"] == "all targets are equal"
+
+
+def test_rows_say_what_each_baseline_answered(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.parquet"
+    always = Baseline("majority", "Always dog", {"test": np.tile([0.2, 0.5, 0.3], (6, 1))})
+    write_predictions(path, {"train": ANSWERS, "test": ANSWERS}, CLASSES, [always])
+    rows = pq.read_table(path).to_pylist()
+    assert [row["predicted_by_majority"] for row in rows] == [None] * 6 + ["dog"] * 6
+
+
+def test_the_table_of_many_classes_holds_the_pairs_that_occur(tmp_path: Path) -> None:
+    labels = np.arange(60)
+    many = Predictions(labels.astype(str), labels, np.eye(60)[labels])
+    write_confusion(tmp_path / "confusion.csv", many, [f"class {i}" for i in range(60)])
+    assert len((tmp_path / "confusion.csv").read_text().splitlines()) == 61

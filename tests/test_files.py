@@ -92,7 +92,7 @@ def test_text_keeps_its_line_ends(tmp_path: Path) -> None:
 def test_json_is_written_for_people_and_ends_with_a_newline(tmp_path: Path) -> None:
     path = tmp_path / "value.json"
     files.write_json(path, {"b": "é", "a": [1, None]})
-    assert path.read_text("utf-8") == '{\n  "b": "é",\n  "a": [\n    1,\n    null\n  ]\n}\n'
+    assert path.read_text("utf-8") == '{\n  "b": "é",\n  "a": [1, null]\n}\n'
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"deep": [-float("inf")]}])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import string
+import time
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -150,3 +153,116 @@ def test_no_secret_of_a_command_line_is_left(options: list[list[str]]) -> None:
     shown = redact.argv(arguments, {})
     assert len(shown) == len(arguments)
     assert "PLANTED" not in " ".join(shown)
+
+
+# What gives a secret away by itself.
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("refused ghp_0123456789abcdefghij0123", "refused ***"),
+        ("login: glpat-abcdefghij0123456789!", "login: ***!"),
+        ("key AKIAABCDEFGHIJKLMNOP is old", "key *** is old"),
+        ("Authorization: Basic YWRhOnBhc3N3b3Jk", "Authorization: Basic ***"),
+        ("header 'Bearer abc.def-ghi'", "header 'Bearer ***'"),
+        ("host=db password=swordfish dbname=runs", "host=db password=*** dbname=runs"),
+        ('{"api_key": "swordfish", "lr": 0.1}', '{"api_key": "***", "lr": 0.1}'),
+        ("AccountKey=abcdef==;EndpointSuffix=x", "AccountKey=***;EndpointSuffix=x"),
+        ("a -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- b", "a *** b"),
+        ("a -----BEGIN PRIVATE KEY-----\nMII and the rest is cut", "a ***"),
+        ("clone https://ada:pa/ss@host/x.git failed", "clone https://host/x.git failed"),
+        ("clone https://ada:p#a?s@s@host/x.git", "clone https://host/x.git"),
+    ],
+)
+def test_a_secret_that_no_variable_holds_is_known_by_its_form(message: str, shown: str) -> None:
+    assert redact.text(message, {}) == shown
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "max_tokens: 512000, tokenizer: bert-base-uncased, author: Lovelace",
+        "a bearer of news; the basic authorization of Secretary Smith",
+        "http://host:8080/@ada/run?page=2&keyword=cats&design=new#top",
+        "pad_token='[PAD]', primary key of the table, sort keys by name",
+        "sk-learn-logistic-regression-baseline beats ghp_short",
+        "found 'params.yaml:3: train.lr: expected a number'",
+    ],
+)
+def test_words_that_only_sound_like_secrets_stay(message: str) -> None:
+    assert redact.text(message, {}) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("GITHUB_PAT", True), ("MYSQL_PWD", True), ("SSHPASS", True), ("SENTRY_DSN", True), ("APIKEY", True),
+        ("HTTP_AUTHORIZATION", True), ("SLACK_WEBHOOK_URL", True), ("KEY", True), ("PATH", False),
+        ("PWD", False), ("OLDPWD", False), ("TOKENIZERS_PARALLELISM", False), ("GIT_AUTHOR_NAME", False),
+        ("XAUTHORITY", False), ("MONKEY", False), ("BYPASS", False), ("DISPATCH", False),
+    ],
+)  # fmt: skip
+def test_a_variable_is_secret_by_its_name(name: str, secret: bool) -> None:
+    assert (redact.text("it is swordfish", {name: "swordfish"}) == "it is ***") is secret
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("postgresql://ada:swordfish@db/runs", "wrong password swordfish"),
+        ("postgresql://ada:sword%2Ffish@db/runs", "wrong password sword/fish"),
+        ("AccountName=a;AccountKey=swordfish;Suffix=b", "wrong key swordfish"),
+    ],
+)
+def test_the_password_inside_a_variable_is_hidden_by_itself(value: str, message: str) -> None:
+    assert redact.text(message, {"STORE": value}).split()[-1] == redact.HIDDEN
+
+
+def test_the_name_in_an_ssh_address_is_no_secret() -> None:
+    assert redact.text("deploy the deployment", {"STORE": "ssh://deploy@host/x"}) == "deploy the deployment"
+
+
+@given(_secret.filter(lambda secret: "'" not in secret))
+def test_a_secret_is_hidden_in_the_forms_in_which_messages_quote_it(secret: str) -> None:
+    env = {"MY_TOKEN": f"PLANTED{secret}"}
+    for quoted in (repr, json.dumps, quote, lambda text: quote(text, safe="")):
+        assert "PLANTED" not in redact.text(f"found {quoted(env['MY_TOKEN'])}.", env)
+
+
+_telling = st.sampled_from(["token=", "Bearer ", "https://", "a:b@", "secret: ", "x" * 8])
+
+
+@given(st.text(max_size=60) | st.lists(_telling, max_size=6).map("".join))
+def test_what_is_hidden_once_stays_so(message: str) -> None:
+    once = redact.text(message, {"MY_TOKEN": "swordfish"})
+    assert redact.text(once, {"MY_TOKEN": "swordfish"}) == once
+
+
+@pytest.mark.parametrize("piece", ["a", "a:", "?", "9", "sk-", "eyJ-", "https://a:", "-----BEGIN ", "token="])
+def test_a_long_text_costs_no_square_of_its_length(piece: str) -> None:
+    began = time.perf_counter()
+    redact.text(piece * (200_000 // len(piece)), {})
+    assert time.perf_counter() - began < 5
+
+
+def test_assignments_of_a_command_line_are_hidden_too() -> None:
+    shown = redact.argv(
+        ["train.py", "wandb.api_key=abc", "--set=db.password=d", "lr=0.1", "-S", "hub.token=x"], {}
+    )
+    assert shown == [
+        "train.py",
+        "wandb.api_key=***",
+        "--set=db.password=***",
+        "lr=0.1",
+        "-S",
+        "hub.token=***",
+    ]
+
+
+def test_keys_and_tuples_are_searched_like_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", "swordfish")
+    assert redact.data({"swordfish": ("a swordfish", {"x": ["swordfish"]}), "n": 1}) == {
+        "***": ["a ***", {"x": ["***"]}],
+        "n": 1,
+    }

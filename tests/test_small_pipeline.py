@@ -12,35 +12,25 @@ from conftest import commit_all, run
 from projects import ENV, dvc, executed, experiment, python, read, small_project
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose baseline run is committed."""
-    project = small_project(tmp_path_factory.mktemp("small") / "project")
-    dvc(project, "exp", "run")
-    commit_all(project, "First run")
-    return project
-
-
 @pytest.fixture
-def project(finished: Path, tmp_path: Path) -> Path:
-    """A copy of it, for a test to change."""
-    return Path(shutil.copytree(finished, tmp_path / "project"))
+def project(small_copy: Path) -> Path:
+    return small_copy
 
 
-def test_a_run_leaves_the_whole_record(finished: Path) -> None:
-    names = {path.name for path in (finished / "results" / "latest").iterdir()}
+def test_a_run_leaves_the_whole_record(small_run: Path) -> None:
+    names = {path.name for path in (small_run / "results" / "latest").iterdir()}
     assert names >= {
         "config.yaml", "meta.json", "summary.json", "digests.json", "evaluation.json", "split_manifest.json",
         "split_checksums.json", "params.ndjson", "metrics.ndjson", "curves.csv", "checkpoint", "stages",
     }  # fmt: skip
-    summary, meta = read(finished, "summary.json"), read(finished, "meta.json")
+    summary, meta = read(small_run, "summary.json"), read(small_run, "meta.json")
     assert summary.keys() == {"status", "metrics", "runtime_seconds", "end_time"}
     assert summary["status"] == meta["status"] == "success"
     assert 0.5 < summary["metrics"]["accuracy"] <= 1
-    assert meta["run_id"] == read(finished, "stages/train.json")["run_id"]
+    assert meta["run_id"] == read(small_run, "stages/train.json")["run_id"]
     assert meta["git"]["branch"] == "main", "though DVC detaches HEAD while it runs"
-    assert (finished / "results/latest/config.yaml").read_bytes() == (finished / "params.yaml").read_bytes()
-    digests = read(finished, "digests.json")
+    assert (small_run / "results/latest/config.yaml").read_bytes() == (small_run / "params.yaml").read_bytes()
+    digests = read(small_run, "digests.json")
     assert set(digests["artefacts"]) >= {
         "prepared",
         "results/latest/checkpoint",
@@ -53,8 +43,8 @@ def test_a_second_repro_runs_nothing(project: Path) -> None:
     assert run("git", "status", "--porcelain", cwd=project).stdout == ""
 
 
-def test_dvc_draws_the_declared_plots_and_takes_no_record_for_one(finished: Path) -> None:
-    plots = json.loads(run("dvc", "plots", "show", "--json", cwd=finished, env=ENV).stdout)
+def test_dvc_draws_the_declared_plots_and_takes_no_record_for_one(small_run: Path) -> None:
+    plots = json.loads(run("dvc", "plots", "show", "--json", cwd=small_run, env=ENV).stdout)
     assert not plots.get("errors")
     assert [name for name, drawn in plots["data"].items() if drawn] == ["results/latest/curves.csv"]
 

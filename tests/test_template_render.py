@@ -17,11 +17,13 @@ from copier.errors import UserMessageError
 from projects import ENV, ROOT, copy_of_this_repository, render
 
 ALWAYS = {
-    ".copier-answers.yml", ".dvc/.gitignore", ".dvc/config", ".dvcignore", ".gitattributes", ".gitignore",
-    "Makefile", "README.md", "data/README.md", "dvc.yaml", "notes/analysis.md", "notes/goals.md",
-    "params.yaml", "pyproject.toml", "src/baselines.py", "src/benchmark.py", "src/config.py", "src/data.py",
+    ".copier-answers.yml", ".dvc/.gitignore", ".dvc/config", ".dvc/plots/confusion_counts.json",
+    ".dvc/plots/reliability.json", ".dvcignore", ".gitattributes", ".gitignore",
+    "Makefile", "README.md", "data/README.md", "dvc.yaml", "notes/analysis.md", "notes/data.md",
+    "notes/deployment.md", "notes/goals.md", "notes/model.md", "params.yaml", "pyproject.toml",
+    "results/history.json", "src/baselines.py", "src/benchmark.py", "src/config.py", "src/data.py",
     "src/evaluate_model.py", "src/export.py", "src/model.py", "src/prepare.py", "src/report.py",
-    "src/summarize.py", "src/train.py", "tests/test_project.py",
+    "src/robustness.py", "src/summarize.py", "src/train.py", "templates/README.md", "tests/test_project.py",
 }  # fmt: skip
 CI_FILE = {"github": ".github/workflows/experiment.yml", "gitlab": ".gitlab-ci.yml"}
 # Forbidden by Windows in a file's name, or reserved as one.
@@ -63,7 +65,7 @@ def test_every_combination_of_answers(tmp_path: Path, license: str, ci: str) -> 
         assert "Copyright (c) Ada Lovelace" in (project / "LICENSE").read_text()
     if license == "Apache-2.0":
         assert (project / "LICENSE").read_text().count("Apache License") >= 3
-    for path in (project / name for name in expected):
+    for path in (project / name for name in expected - {"templates/README.md"}):  # it shows Jinja
         text = path.read_text()
         assert "{%" not in text
         assert not re.search(r"(?<!\$)\{\{", text), f"{path}: an expression is left"
@@ -74,7 +76,7 @@ def test_every_combination_of_answers(tmp_path: Path, license: str, ci: str) -> 
     if ci in CI_FILE:
         assert yaml.safe_load((project / CI_FILE[ci]).read_text())
     assert yaml.safe_load((project / "dvc.yaml").read_text())["stages"].keys() == {
-        "prepare", "train", "export", "evaluate", "benchmark", "summarize", "report",
+        "prepare", "train", "export", "evaluate", "benchmark", "robustness", "summarize", "report",
     }  # fmt: skip
 
 

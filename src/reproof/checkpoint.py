@@ -8,12 +8,11 @@ A checkpoint folder holds `model.safetensors` (the weights to use: best on valid
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reproof import dvc, files, git
+from reproof import dvc, files, git, npz, state
 from reproof.errors import ReproofError
 
 if TYPE_CHECKING:
@@ -23,9 +22,6 @@ BEST, LAST, STATE, CONFIG = "model.safetensors", "last.safetensors", "state.safe
 TRACKED = "results/latest/checkpoint"
 """Where every run keeps its checkpoint."""
 
-_KEY = "reproof"
-"""safetensors writes metadata in no fixed order, so a byte-stable file has one key: JSON under it."""
-
 
 def save_weights(path: Path, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
     """Write a state dict, with plain facts such as step and score, in one step."""
@@ -33,7 +29,7 @@ def save_weights(path: Path, weights: Mapping[str, torch.Tensor], facts: Mapping
 
     # Cloned, because safetensors refuses tensors that share memory (tied weights).
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
-    files.write_bytes(path, save(tensors, metadata={_KEY: json.dumps(dict(facts), sort_keys=True)}))
+    files.write_bytes(path, save(tensors, metadata={state.KEY: json.dumps(dict(facts), sort_keys=True)}))
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -42,7 +38,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         ReproofError: missing, cut short, or no safetensors file.
     """
-    return _read(path)[0]
+    return state.read_tensors(path)[0]
 
 
 def load_into(model: torch.nn.Module, path: Path) -> None:
@@ -70,13 +66,8 @@ def save_state(path: Path, optimizer: Mapping[str, Any], position: Mapping[str, 
         optimizer: its state dict.
         position: plain data: step, epoch, best score so far.
     """
-    from safetensors.torch import save
-
-    tensors: dict[str, torch.Tensor] = {}
-    tree = _pack(
-        {"optimizer": dict(optimizer), "random": _random_state(), "position": dict(position)}, tensors
-    )
-    files.write_bytes(path, save(tensors, metadata={_KEY: json.dumps(tree)}))
+    whole = {"optimizer": dict(optimizer), "random": state.random_state(), "position": dict(position)}
+    state.write(path, whole)
 
 
 def load_state(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -85,12 +76,11 @@ def load_state(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         ReproofError: missing, cut short, or no state that `save_state` wrote.
     """
-    tensors, metadata = _read(path)
+    whole = state.read(path)
     try:
-        state = _unpack(json.loads(metadata[_KEY]), tensors)
-        _restore_random(state["random"])
-        return state["optimizer"], state["position"]
-    except (KeyError, TypeError, ValueError) as error:
+        state.restore_random(whole["random"])
+        return whole["optimizer"], whole["position"]
+    except npz.UNREADABLE as error:
         raise ReproofError("not a training state", where=path, found=repr(error)) from error
 
 
@@ -128,74 +118,3 @@ def find(root: Path, reference: str) -> Path:
             expected=f"a folder with {STATE}, or a revision that tracks {TRACKED}",
         )
     return folder
-
-
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt", device="cpu") as stream:
-            return {name: stream.get_tensor(name) for name in stream.keys()}, stream.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ReproofError(
-            "cannot be read as safetensors",
-            where=path,
-            found=str(error)[:200],
-            hint="`dvc checkout` restores the file; a pickle (.pt) is never loaded",
-        ) from error
-
-
-def _random_state() -> dict[str, Any]:
-    import numpy as np
-    import torch
-
-    name, keys, *rest = np.random.get_state(legacy=True)
-    state = {
-        "python": random.getstate(),
-        "numpy": (name, torch.from_numpy(np.asarray(keys)), *rest),
-        "torch": torch.get_rng_state(),
-    }
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    return state
-
-
-def _restore_random(state: Mapping[str, Any]) -> None:
-    import numpy as np
-    import torch
-
-    random.setstate(state["python"])
-    name, keys, *rest = state["numpy"]
-    np.random.set_state((name, keys.numpy(), *rest))
-    torch.set_rng_state(state["torch"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
-
-
-def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """Nested containers as JSON that keeps tuples and integer keys; tensors move into `tensors`."""
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        name = f"t{len(tensors):06d}"
-        tensors[name] = value.detach().cpu().contiguous().clone()
-        return {"tensor": name}
-    if isinstance(value, Mapping):
-        return {"dict": [[_pack(key, tensors), _pack(item, tensors)] for key, item in value.items()]}
-    if isinstance(value, tuple | list):
-        return {type(value).__name__: [_pack(item, tensors) for item in value]}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"a training state cannot hold a {type(value).__name__}")
-
-
-def _unpack(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
-    if not isinstance(value, dict):
-        return value
-    ((kind, body),) = value.items()
-    if kind == "tensor":
-        return tensors[body]
-    if kind == "dict":
-        return {_unpack(key, tensors): _unpack(item, tensors) for key, item in body}
-    items = [_unpack(item, tensors) for item in body]
-    return tuple(items) if kind == "tuple" else items

@@ -19,35 +19,24 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from reproof import environment, npz
 from reproof.errors import ReproofError
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
+    import numpy as np
     import numpy.typing as npt
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 18
+_LARGE_BYTES = 1 << 20
 _VOLATILE = ("timestamp", "run_id")
 _MAX_HEADER_BYTES = 100_000_000
-_UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What the readers raise on a file that is not what its name says: its content decides which."""
 
 
 def digest(path: Path) -> str:
@@ -58,31 +47,56 @@ def digest(path: Path) -> str:
     """
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file() and p.name != ".gitignore")
-        lines = (f"{p.relative_to(path).as_posix()}\0{digest(p)}\n".encode() for p in files)
-        return _sha256(lines)
+        digests = _of_each(files)
+        return _sha256(
+            f"{p.relative_to(path).as_posix()}\0{digests[p]}\n".encode("utf-8", "surrogateescape")
+            for p in files
+        )
     if not path.exists():
         raise ReproofError("no such file", where=path)
-    read = _READERS.get(path.suffix.lower(), _bytes)
-    try:
-        return read(path)
-    except ReproofError:
-        raise
-    except _UNREADABLE as error:
-        raise ReproofError(
-            f"not a readable {path.suffix} file", where=path, found=str(error)[:200]
-        ) from error
+    if not path.is_file():  # a pipe or a device has no end
+        raise ReproofError("neither a file nor a folder", where=path)
+    return _of_file(path)
 
 
 def arrays(named: Mapping[str, npt.ArrayLike]) -> str:
     """Return the digest of named arrays: equal to that of a `.npz` or `.safetensors` file that holds them."""
+    import numpy as np
+
     return _tensors(
-        (name, _dtype_name(a := np.asarray(value)), a.shape, _raw(a)) for name, value in named.items()
+        (name, _dtype_name((a := np.asarray(value)).dtype), a.shape, _raw(a)) for name, value in named.items()
     )
 
 
 def text_of(value: Any) -> str:
     """Return the digest of plain JSON data."""
     return _sha256([_canonical(value)])
+
+
+def _of_each(files: Sequence[Path]) -> dict[Path, str]:
+    """Large files on all cores: SHA-256 lets other threads run. Small ones would only wait for each other."""
+    large = {path for path in files if path.stat().st_size >= _LARGE_BYTES}
+    with ThreadPoolExecutor(environment.usable_cores()) as pool:  # it starts no more threads than it needs
+        begun = {path: pool.submit(_of_file, path) for path in files if path in large}
+        return {path: begun[path].result() if path in large else _of_file(path) for path in files}
+
+
+def _of_file(path: Path) -> str:
+    read = _READERS.get(path.suffix.lower(), _bytes)
+    try:
+        return read(path)
+    except ReproofError:
+        raise
+    except PermissionError as error:
+        hint = "change its owner or its mode"
+        raise ReproofError("no permission to read it", where=path, hint=hint) from error
+    except npz.UNREADABLE as error:
+        raise ReproofError(
+            f"not a readable {path.suffix} file",
+            where=path,
+            found=npz.told(error),
+            hint="make it anew; where DVC holds it, `dvc checkout --force` restores it",
+        ) from error
 
 
 def _bytes(path: Path) -> str:
@@ -102,12 +116,23 @@ def _ndjson(path: Path) -> str:
 
 
 def _npz(path: Path) -> str:
-    with np.load(path, allow_pickle=False) as archive:
-        return arrays({name: archive[name] for name in archive.files})
+    with path.open("rb") as stream:
+        stored = npz.stored(stream)
+        return arrays(npz.read(path)) if stored is None else _of_stored(stream, stored)
 
 
 def _npy(path: Path) -> str:
-    return arrays({"": np.load(path, allow_pickle=False)})
+    import numpy as np
+
+    with path.open("rb") as stream:
+        stored = npz.stored_array(stream, path.stat().st_size)
+        if stored is not None:
+            return _of_stored(stream, {"": stored})
+
+    array = np.load(path, allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise ReproofError("an archive of arrays, not a single one", where=path)
+    return arrays({"": array})
 
 
 def _safetensors(path: Path) -> str:
@@ -132,13 +157,11 @@ def _safetensors(path: Path) -> str:
                 found=f"{size}",
             )
 
-        def chunks(begin: int, stop: int) -> Iterable[bytes]:
-            stream.seek(start + begin)
-            for offset in range(begin, stop, _CHUNK_BYTES):
-                yield stream.read(min(_CHUNK_BYTES, stop - offset))
+        def body(begin: int, stop: int) -> Iterable[memoryview]:
+            return _chunks(stream, start + begin, start + stop)
 
         return _tensors(
-            (name, entry["dtype"], tuple(entry["shape"]), chunks(*entry["data_offsets"]))
+            (name, entry["dtype"], tuple(entry["shape"]), body(*entry["data_offsets"]))
             for name, entry in entries.items()
         )
 
@@ -184,13 +207,15 @@ _READERS: dict[str, Callable[[Path], str]] = {
 _DTYPES = {"f": "F", "i": "I", "u": "U", "c": "C"}
 
 
-def _dtype_name(array: npt.NDArray[Any]) -> str:
-    if array.dtype.kind in _DTYPES:
-        return f"{_DTYPES[array.dtype.kind]}{array.dtype.itemsize * 8}"
-    return "BOOL" if array.dtype.kind == "b" else array.dtype.str
+def _dtype_name(dtype: np.dtype[Any]) -> str:
+    if dtype.kind in _DTYPES:
+        return f"{_DTYPES[dtype.kind]}{dtype.itemsize * 8}"
+    return "BOOL" if dtype.kind == "b" else dtype.str
 
 
 def _raw(array: npt.NDArray[Any]) -> list[Any]:
+    import numpy as np
+
     if array.dtype.hasobject:
         raise ReproofError("an array of Python objects has no content digest", expected="numbers or strings")
     little = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
@@ -198,12 +223,28 @@ def _raw(array: npt.NDArray[Any]) -> list[Any]:
 
 
 def _tensors(entries: Iterable[tuple[str, str, tuple[int, ...], Iterable[Any]]]) -> str:
-    parts = sorted(entries, key=lambda entry: entry[0])
-    return _sha256(
-        part
-        for name, dtype, shape, body in parts
-        for part in (f"{name}\0{dtype}\0{','.join(map(str, shape))}\0".encode(), *body)
+    def parts() -> Iterator[Any]:
+        for name, dtype, shape, body in sorted(entries, key=lambda entry: entry[0]):
+            yield f"{name}\0{dtype}\0{','.join(map(str, shape))}\0".encode()
+            yield from body  # one at a time: a tensor need not fit into memory
+
+    return _sha256(parts())
+
+
+def _of_stored(stream: BufferedReader, stored: Mapping[str, npz.Stored]) -> str:
+    return _tensors(
+        (name, _dtype_name(array.dtype), array.shape, _chunks(stream, array.begin, array.end))
+        for name, array in stored.items()
     )
+
+
+def _chunks(stream: BufferedReader, begin: int, end: int) -> Iterable[memoryview]:
+    """The bytes from `begin` to `end`, each part in the same memory as the one before."""
+    stream.seek(begin)
+    buffer = memoryview(bytearray(min(_CHUNK_BYTES, end - begin)))
+    while begin < end and (count := stream.readinto(buffer[: end - begin])):
+        yield buffer[:count]
+        begin += count
 
 
 def _canonical(value: Any) -> bytes:

@@ -77,10 +77,23 @@ def packages() -> dict[str, str]:
     """Return the installed distributions with their versions, by normalised name."""
     found: dict[str, str] = {}
     for distribution in importlib.metadata.distributions():
-        name = distribution.name
+        name, version = name_and_version(distribution)
         if name:  # broken metadata has none; the first on sys.path is the one that is imported
-            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)
     return dict(sorted(found.items()))
+
+
+def name_and_version(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Return both out of the head of a distribution's metadata; '' for what it does not say.
+
+    `distribution.name` and `.version` each parse all of it, the package's readme included: that took 0.1 s
+    for 160 packages, in every stage.
+    """
+    text = next(filter(None, map(distribution.read_text, ("METADATA", "PKG-INFO", ""))), "")
+    head, _, _ = text.partition("\n\n")
+    fields = (re.search(rf"^{field}:[ \t]*(.*?)[ \t]*$", head, flags=re.M) for field in ("Name", "Version"))
+    name, version = (found[1] if found else "" for found in fields)
+    return name, version
 
 
 def cpu_facts() -> dict[str, Any]:

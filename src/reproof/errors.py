@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reproof import redact
+
 EXIT_CODE = 2
 """Exit code of a command or a stage script that ends with a `ReproofError`."""
 
 
 class ReproofError(Exception):
-    """Something the user can mend.
+    """Something the user can mend. Whoever prints or records it prints no secret: its texts have none.
 
     Args:
         what: one sentence: what is wrong.
@@ -28,11 +30,11 @@ class ReproofError(Exception):
         found: str | None = None,
         hint: str | None = None,
     ) -> None:
-        self.what = what
-        self.where = None if where is None else str(where)
-        self.expected = expected
-        self.found = found
-        self.hint = hint
+        self.what = redact.text(what)
+        self.where = None if where is None else redact.text(str(where))
+        self.expected = expected and redact.text(expected)
+        self.found = found and redact.text(found)
+        self.hint = hint and redact.text(hint)
         super().__init__(str(self))
 
     def __str__(self) -> str:

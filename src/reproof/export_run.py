@@ -60,7 +60,7 @@ def export_run(root: Path, name: str, output: Path | None = None) -> Exported:
         raise ReproofError("not JSON, or no record", where=where, found=str(error)) from error
     run_id = str(meta.get("run_id") or revision.commit[:10])
     destination = output or root / "results" / folder_name(revision.experiment or run_id)
-    destination.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(destination.parent)
     if destination.exists():
         raise ReproofError(
             "this folder exists already",
@@ -80,20 +80,32 @@ def _check(run: Path, where: str) -> None:
     """Compare what was fetched with the digests that the run recorded: a cache can be corrupt in silence."""
     if not (run / "digests.json").exists():
         return
-    for path, recorded in files.read_json(run / "digests.json").get("artefacts", {}).items():
-        inner = run / Path(path).relative_to(LATEST) if path.startswith(f"{LATEST}/") else None
-        if inner and (found := digest.digest(inner)) != recorded:
+    digests = files.read_json(run / "digests.json")
+    artefacts = digests.get("artefacts") if isinstance(digests, dict) else None
+    for path, recorded in artefacts.items() if isinstance(artefacts, dict) else ():
+        if not path.startswith(f"{LATEST}/"):
+            continue
+        # Of a run: a path of a record that somebody else made must not have us read another file.
+        inner = files.inside(run, path.removeprefix(f"{LATEST}/"), where=f"digests.json of {where}")
+        if (found := _digest(inner)) != recorded:
             raise ReproofError(
                 "a file is not what the run recorded",
                 where=f"{path} of {where}",
-                expected=recorded,
+                expected=str(recorded),
                 found=found,
                 hint="the cache or the remote is corrupt, or the record was edited: fetch it from elsewhere",
             )
 
 
+def _digest(path: Path) -> str:
+    try:
+        return digest.digest(path)
+    except ReproofError as error:  # its path is a passing one, which says nothing to the user
+        return f"{error.what}: {error.found}" if error.found else error.what
+
+
 def folder_name(name: str) -> str:
     """Return a name as one legal folder name on every system; names that need no change keep theirs."""
-    clean = re.sub(r"[^\w.-]+", "-", name).strip("-. ")[:_MAX_NAME_LENGTH]
+    clean = re.sub(r"[^\w.-]+", "-", name).strip("-. ")[:_MAX_NAME_LENGTH].strip("-. ")
     reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d|latest|history\.json|verify)(\..*)?", clean)
     return f"run-{clean}" if reserved or not clean else clean

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from reproof.errors import ReproofError
+
+_JSON_WIDTH = 110
+_MAX_NAME_BYTES = 255
+"""Of one name in a path, on every common file system."""
 
 
 @contextlib.contextmanager
@@ -19,10 +24,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
     A reader sees the old content or the new, never a part of either, also after a power cut.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".tmp")
-    beside = Path(name)
+    beside: Path | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".tmp")
+        beside = Path(name)
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
             stream.flush()
@@ -30,10 +36,33 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         # mkstemp makes files that only their owner can read; results are read by others too.
         beside.chmod(0o666 & ~_umask())
         beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
+    except BaseException as error:
+        if beside:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(beside or error.filename)):
+            raise _of(error, path, path.parents) from error
         raise
     sync_directory(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it; one that is there stays as it is."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _of(error, path, (path, *path.parents)) from error
+
+
+def _of(error: OSError, path: Path, folders: Iterable[Path]) -> OSError:
+    """Return an error of the system with the path that was meant, not the one beside it, and what to do."""
+    in_the_way = next((folder for folder in folders if folder.is_file()), None)
+    told = OSError(error.errno, error.strerror, str(in_the_way or path))
+    if in_the_way:
+        told.add_note("a file stands where a folder is to be: move it away, or take another folder")
+    elif isinstance(error, IsADirectoryError):
+        told.add_note("a folder stands where this file is to be: move it away, or take another name")
+    return told
 
 
 def sync_directory(folder: Path) -> None:
@@ -64,26 +93,81 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON in one step: keys in their order, two spaces, a newline at the end.
 
+    What fits a line stands on one, and long lists are filled: people read these files, and Git keeps them.
+
     Raises:
         ValueError: for NaN or infinity, which are no JSON: record null and the reason.
     """
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(value) + "\n")
+
+
+def json_text(value: Any, indent: str = "") -> str:
+    """Return `value` as JSON: the outermost part over several lines, each inner one on one where it fits."""
+    whole = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    fits = indent and len(indent) + len(whole) <= _JSON_WIDTH
+    if fits or not value or not isinstance(value, dict | list | tuple):
+        return whole
+    inner = indent + "  "
+    if isinstance(value, dict):
+        rows = [f"{_json_key(key)}: {json_text(item, inner)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(inner + row for row in rows) + f"\n{indent}}}"
+    items = [json_text(item, inner) for item in value]
+    if any(isinstance(item, dict | list | tuple) for item in value):
+        return "[\n" + ",\n".join(inner + item for item in items) + f"\n{indent}]"
+    return "[\n" + _filled(items, inner) + f"\n{indent}]"
+
+
+def _json_key(key: Any) -> str:
+    # What `json` makes of a key that is no string: true, null and numbers, in quotes.
+    return json.dumps(key if isinstance(key, str) else json.dumps(key), ensure_ascii=False)
+
+
+def _filled(items: list[str], indent: str) -> str:
+    """Short items, as many on a line as fit."""
+    lines, line = [], indent
+    for number, item in enumerate(items):
+        added = item if number == len(items) - 1 else f"{item},"
+        if line != indent and len(line) + 1 + len(added) > _JSON_WIDTH:
+            lines.append(line)
+            line = indent
+        line += added if line == indent else f" {added}"
+    return "\n".join([*lines, line])
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        ReproofError: when the file is missing, is not UTF-8 or is not JSON.
+        ReproofError: when the file is missing, is not UTF-8 or is not JSON that Python can hold.
     """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes(), parse_constant=_no_constant, parse_float=_finite)
     except FileNotFoundError as error:
         raise ReproofError("no such file", where=path) from error
     except UnicodeDecodeError as error:
         raise ReproofError("not UTF-8", where=path, found=str(error)) from error
     except json.JSONDecodeError as error:
         raise ReproofError("not JSON", where=f"{path}:{error.lineno}", found=error.msg) from error
+    except (RecursionError, ValueError) as error:
+        found = "lists in lists, too deep to be read" if isinstance(error, RecursionError) else str(error)
+        raise ReproofError("not JSON", where=path, found=found) from error
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as hex digits: for transport; `digest` is about content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number - number != 0:
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return number
 
 
 def inside(
@@ -98,8 +182,10 @@ def inside(
         follow_links: whether a link that leads out counts as leading out.
 
     Raises:
-        ReproofError: when the path leads out of `root`.
+        ReproofError: when the path leads out of `root`, or no file can be called so.
     """
+    if "\0" in str(path) or any(len(os.fsencode(part)) > _MAX_NAME_BYTES for part in Path(path).parts):
+        raise ReproofError("no file can be called so", where=where, found=repr(str(path))[:100])
     top = root.resolve()
     target = (top / path).resolve() if follow_links else Path(os.path.normpath(top / path))
     if target != top and top not in target.parents:

@@ -9,12 +9,17 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import git
+from typing import TYPE_CHECKING, Any
 
 from reproof import redact
 from reproof.errors import ReproofError
+
+if TYPE_CHECKING:
+    # At run time inside functions: a stage that starts again with pinned threads has no use for it before.
+    import git
+
+# Else GitPython refuses to be imported where there is no Git.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 NOT_CODE = (
     "results",
@@ -65,8 +70,12 @@ def open_repository(path: Path) -> git.Repo:
     """Open the repository that holds `path`.
 
     Raises:
-        ReproofError: when there is none.
+        ReproofError: when there is none, or no Git.
     """
+    import git
+
+    if not shutil.which("git"):
+        raise ReproofError("Git is not installed, or not on PATH", hint="install it: https://git-scm.com")
     try:
         repo = git.Repo(path, search_parent_directories=True)
         # `git status` else refreshes the user's index, and takes its lock, just because we looked.
@@ -87,6 +96,8 @@ def code_state(project: Path, main_root: Path | None = None) -> CodeState:
     Without Git, before the first commit, or where Git refuses (another owner's repository, an ignored
     folder), the facts are null and `reason` says why.
     """
+    import git
+
     try:
         with open_repository(project) as repo:
             state = _code_state(repo, project)
@@ -94,11 +105,10 @@ def code_state(project: Path, main_root: Path | None = None) -> CodeState:
                 return state
             with open_repository(main_root) as main:
                 return replace(state, branch=_only_branch_at(main, state.commit))
-    except ReproofError:
-        return CodeState(None, None, None, None, {}, None, "not inside a Git repository")
+    except ReproofError as error:
+        return CodeState(None, None, None, None, {}, None, error.what)
     except git.GitCommandError as error:
-        said = " ".join(str(error.stderr).split()).removeprefix("stderr: ")
-        return CodeState(None, None, None, None, {}, None, redact.text(f"Git refuses: {said}")[:300])
+        return CodeState(None, None, None, None, {}, None, f"Git refuses: {said(error)}")
 
 
 def _code_state(repo: git.Repo, project: Path) -> CodeState:
@@ -131,11 +141,15 @@ def tree_of(repo: git.Repo, commit: str, project: Path) -> str:
 
 def file_at(repo: git.Repo, rev: str, path: str) -> bytes | None:
     """Return the bytes of `path` (from the top of the repository) at `rev`; None where it is not."""
+    import git
+
+    # Not by the library's lasting `git cat-file`: where Git refuses, that one ends in a broken pipe.
+    command = ["git", "cat-file", "blob", f"{rev}:{path}"]
     try:
-        blob = repo.commit(rev).tree / path
-    except (KeyError, git.BadName, ValueError):
+        found = repo.git.execute(command, stdout_as_string=False, strip_newline_in_stdout=False)
+    except git.GitCommandError:
         return None
-    return bytes(blob.data_stream.read()) if blob.type == "blob" else None
+    return bytes(found)
 
 
 def prefix(repo: git.Repo, project: Path) -> str:
@@ -159,6 +173,8 @@ def resolve(repo: git.Repo, name: str) -> Revision:
     Raises:
         ReproofError: when it is none of these, or when several experiments bear the name.
     """
+    import git
+
     refs = git.Reference.iter_items(repo, EXPERIMENT_REFS)
     named = {str(ref.path): ref for ref in refs if _EXPERIMENT_REF.fullmatch(str(ref.path))}
     matching = {path: ref for path, ref in named.items() if path == name or _experiment_name(path) == name}
@@ -175,34 +191,52 @@ def resolve(repo: git.Repo, name: str) -> Revision:
     try:
         commit = repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     except git.GitCommandError as error:
+        words = said(error)
+        if words.startswith("fatal:"):  # such as a repository of another owner
+            raise ReproofError("Git refuses", where=name, found=words) from error
         known = sorted({_experiment_name(path) for path in named})
         raise ReproofError(
             f"no such revision: {name!r}",
             expected="an experiment's name, a branch, a tag or a commit",
-            hint=f"experiments here: {', '.join(known[:10])}"
-            if known
-            else "there are no experiments here yet",
+            hint=_where_it_may_be(repo, known),
         ) from error
     experiment = next((_experiment_name(p) for p, ref in named.items() if ref.commit.hexsha == commit), None)
     return Revision(str(commit), experiment)
 
 
+def _where_it_may_be(repo: git.Repo, experiments: list[str]) -> str:
+    known = f"experiments here: {', '.join(experiments[:10])}"
+    hint = known if experiments else "there are no experiments here yet"
+    shallow = repo.git.rev_parse("--is-shallow-repository") == "true"
+    return f"{hint}; `git fetch --unshallow` brings older commits" if shallow else hint
+
+
+def said(error: git.GitCommandError) -> str:
+    """Return what Git wrote to standard error, on one line and without credentials."""
+    line = " ".join(str(error.stderr).split()).removeprefix("stderr: ").strip("'")
+    return redact.text(line)[:300].strip()
+
+
 def head(folder: Path) -> str | None:
     """Return the commit that the working tree around `folder` is checked out at; None where there is none."""
+    import git
+
     try:
         with open_repository(folder) as repo:
             return str(repo.head.commit.hexsha)
-    except (ReproofError, ValueError):  # ValueError: no commit yet
+    except (ReproofError, ValueError, git.GitCommandError):  # ValueError: no commit yet
         return None
 
 
 def checkout(folder: Path) -> str | None:
     """Return the commit that `folder` is checked out at, with `+changed` when files in it differ from it."""
+    import git
+
     try:
         with open_repository(folder) as repo:
             changed = repo.git.status("--porcelain", "--", str(folder))
             return repo.head.commit.hexsha + ("+changed" if changed else "")
-    except (ReproofError, ValueError):  # ValueError: no commit yet
+    except (ReproofError, ValueError, git.GitCommandError):  # ValueError: no commit yet
         return None
 
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from reproof import clock, dvc, files
+from reproof import clock, dvc, files, redact
 from reproof.errors import ReproofError
 
 LATEST = "results/latest"
@@ -60,7 +60,14 @@ def read(stage: str) -> Invocation:
         "--config", type=Path, metavar="FILE", help="params of this run, such as results/<run>/config.yaml"
     )
     parser.add_argument("--results", type=Path, metavar="FOLDER", help=f"its record; default {LATEST}")
-    arguments = parser.parse_args()
+    arguments, unknown = parser.parse_known_args()
+    if unknown:  # not by argparse's own error, which would print a secret among them
+        raise ReproofError(
+            "unknown options",
+            expected="--config FILE, --results FOLDER",
+            found=" ".join(redact.argv(unknown)),
+            hint="params are set in params.yaml: dvc exp run -S train.lr=0.1",
+        )
     here = Path.cwd()
     root = dvc.project_root(here).resolve()
     default = root / "params.yaml"
@@ -71,19 +78,34 @@ def read(stage: str) -> Invocation:
             where=arguments.config or "params.yaml",
             hint="`reproof export REV` writes results/<run>/config.yaml of a recorded run",
         )
+    is_main = os.environ.get("RANK", "0") == "0"
     if arguments.results:
         results = files.inside(root, here / arguments.results, where="--results")
+        if is_main:  # the other processes may see it when the first one has begun to write
+            _refuse_what_is_no_run(results, f"--results {arguments.results}")
     elif config.resolve() != default.resolve() and dvc.caller().stage is None:
         results = root / "results" / _run_id()
     else:
         results = root / LATEST
-    is_main = os.environ.get("RANK", "0") == "0"
+        files.inside(root, LATEST, where=LATEST)  # not through a link that leads out
     script = Path(sys.argv[0]).resolve()
     name = script.relative_to(root).as_posix() if script.is_relative_to(root) else script.name
     os.chdir(root)
     processes = os.environ.get("LOCAL_WORLD_SIZE", "1")
     starter = ["python"] if processes == "1" else ["torchrun", "--nproc-per-node", processes]
     return Invocation(root, results, config.resolve(), [*starter, name, *sys.argv[1:]], _run_id(), is_main)
+
+
+def _refuse_what_is_no_run(results: Path, where: str) -> None:
+    """A run spreads over its folder, and must not do so over the project's own files."""
+    others = results.is_dir() and any(not path.name.startswith(".") for path in results.iterdir())
+    if others and not (results / "summary.json").exists():
+        raise ReproofError(
+            "this folder holds other things than a run",
+            where=where,
+            expected="a new folder, an empty one, or that of a run",
+            hint="--results results/<name>",
+        )
 
 
 def _run_id() -> str:

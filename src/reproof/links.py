@@ -1,10 +1,12 @@
-"""Addresses that a machine knows: the CI job, the cluster's job, or the local process that a run was."""
+"""Addresses that a machine knows: the job or the local process that a run was, and its dashboard."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from reproof import redact
 
@@ -22,3 +24,19 @@ def job(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
     if "JOB_ID" in env and "ACCELERATOR" in env:  # Hugging Face Jobs sets these two
         return {"kind": "huggingface", "id": env["JOB_ID"], "url": None}
     return {"kind": "local", "id": str(os.getpid()), "url": None}
+
+
+def known(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the dashboards that the environment names, as `links` in params.yaml would.
+
+    Trackio reads the Space that it logs to from TRACKIO_SPACE_ID, such as `owner/name`, which is served at
+    `https://owner-name.hf.space`; TRACKIO_PROJECT narrows it down to a project (Trackio's documentation,
+    "Embedding a Trackio Dashboard"). What params.yaml declares goes before.
+    """
+    space = env.get("TRACKIO_SPACE_ID", "")
+    if not re.fullmatch(r"[\w-]+/[\w.-]+", space, flags=re.ASCII):
+        return {}
+    host = re.sub(r"[^a-z0-9]+", "-", space.lower()).strip("-")
+    project = env.get("TRACKIO_PROJECT", "")
+    shown = f"?project={quote(project, safe='')}&sidebar=hidden&navbar=hidden" if project else ""
+    return {"trackio": f"https://{host}.hf.space{shown}"}

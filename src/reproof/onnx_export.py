@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from reproof import files, onnx_graph
 from reproof.errors import ReproofError
@@ -45,11 +45,8 @@ def export(
     import torch
 
     model.eval()
-    # The exporter talks of its own progress and of optional packages; neither helps the user here.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             program = torch.onnx.export(
                 model,
                 (example,),
@@ -64,9 +61,7 @@ def export(
         raise ReproofError(
             "torch cannot export this model to ONNX",
             where=type(model).__name__,
-            found=next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[
-                :300
-            ],
+            found=_first_line(error.__cause__ or error),
             hint="avoid control flow on values and operators that ONNX lacks, or raise export.opset",
         ) from error
     assert program is not None, "dynamo=True returns a program"
@@ -79,8 +74,29 @@ def export(
             where="export.opset",
             expected=str(opset),
             found=str(written),
+            hint="take the one that it writes, or look for a newer torch",
         )
     files.write_bytes(path, onnx_graph.canonical_bytes(proto))
+
+
+def contract(path: Path) -> dict[str, Any]:
+    """Return what an exported model takes and gives, as ONNX Runtime reads it, and its opset.
+
+    `inputs` and `outputs`: by name, `shape` (such as `batch×1×8×8`) and `dtype` (such as `tensor(float)`).
+    """
+    import onnx
+
+    session = open_session(path, threads=1)
+    opsets = onnx.load_model(path, load_external_data=False).opset_import
+    return {
+        "inputs": {node.name: _port(node) for node in session.get_inputs()},
+        "outputs": {node.name: _port(node) for node in session.get_outputs()},
+        "opset": next(entry.version for entry in opsets if entry.domain in ("", "ai.onnx")),
+    }
+
+
+def _port(node: Any) -> dict[str, str]:
+    return {"shape": "×".join(str(size) for size in node.shape) or "scalar", "dtype": node.type}
 
 
 @dataclass(frozen=True)
@@ -102,6 +118,7 @@ def parity(model: torch.nn.Module, path: Path, batches: Sequence[npt.NDArray[Any
     Raises:
         ReproofError: no batch, an answer that is not finite, or answers of different shapes.
     """
+    import numpy as np
     import torch
 
     session = open_session(path, threads)
@@ -124,7 +141,11 @@ def parity(model: torch.nn.Module, path: Path, batches: Sequence[npt.NDArray[Any
         raise ReproofError("no input to compare the exported model on", where=path)
     expected, found = (np.concatenate(side).astype(np.float64) for side in zip(*pairs, strict=True))
     if not (np.isfinite(expected).all() and np.isfinite(found).all()):
-        raise ReproofError("the model's answers are not all finite", where=path)
+        raise ReproofError(
+            "the model's answers are not all finite",
+            where=path,
+            hint="look at the training's loss, and its weights",
+        )
     difference = np.abs(expected - found)
     return Parity(
         sum(len(batch) for batch in batches),
@@ -132,6 +153,47 @@ def parity(model: torch.nn.Module, path: Path, batches: Sequence[npt.NDArray[Any
         float(difference.mean()),
         float(np.abs(expected).max()),
     )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter talks of its progress, of optional packages, and prints whole graphs when it fails."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
+
+
+def predict(session: Any, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the first output of a session on one batch.
+
+    Raises:
+        ReproofError: when the model takes another input, such as one that was trained on other data.
+    """
+    (entry, *_) = session.get_inputs()
+    try:
+        answer: npt.NDArray[Any] = session.run(None, {entry.name: batch})[0]
+        return answer
+    except Exception as error:
+        # ONNX Runtime's exceptions share no base class.
+        raise ReproofError(
+            "the exported model does not take this input",
+            expected=f"{entry.type} of shape {entry.shape}",
+            found=f"{batch.dtype} of shape {list(batch.shape)}",
+            hint="was it trained on other data? `dvc repro` makes the checkpoint and the model anew",
+        ) from error
 
 
 def open_session(path: Path, threads: int) -> Any:

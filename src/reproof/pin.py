@@ -10,23 +10,31 @@ import os
 import random
 import subprocess
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from reproof.params import RunParams
+if TYPE_CHECKING:
+    from reproof.params import RunParams
 
 _RESTARTED = "REPROOF_RESTARTED"
+_STARTED_IN = Path.cwd()
+"""The command line's relative paths, the script's own among them, start from here."""
 
 
 def variables(params: RunParams) -> dict[str, str]:
     """Return the environment variables that have to be set before native libraries load."""
-    threads = str(params.threads)
+    return variables_of(str(params.seed), str(params.threads), params.deterministic)
+
+
+def variables_of(seed: str, threads: str, deterministic: bool) -> dict[str, str]:
+    """Return the same of plain values, where the params are not read yet."""
     wanted = {
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
-        "PYTHONHASHSEED": str(params.seed),
+        "PYTHONHASHSEED": seed,
     }
-    if params.deterministic:
+    if deterministic:
         # cuBLAS is deterministic only with a fixed workspace (CUDA's manual, "Results reproducibility").
         wanted["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     return wanted
@@ -46,9 +54,10 @@ def restart_pinned(params: RunParams) -> None:
     command = [sys.executable, *sys.orig_argv[1:]]
     sys.stdout.flush()
     sys.stderr.flush()
+    os.chdir(_STARTED_IN)  # a stage has gone to the project's folder by now
     if os.name == "nt":
         sys.exit(subprocess.call(command, env=env))
-    os.execve(sys.executable, command, env)  # noqa: S606 (our own interpreter and arguments)
+    os.execve(sys.executable, command, env)  # noqa: S606 (our own interpreter and arguments)  # nosec B606
 
 
 def seed_python(params: RunParams) -> None:

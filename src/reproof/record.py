@@ -7,7 +7,8 @@ one back from its run cache.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,15 @@ def mark(
     files.write_json(meta_path, meta)
 
 
+def end_dead(results: Path, stage: str, message: str) -> None:
+    """Say of a stage that was killed, and could not itself, that it failed."""
+    path = results / "stages" / f"{stage}.json"
+    told = {"type": "Killed", "message": message, "traceback": None}
+    if path.is_file():
+        files.write_json(path, _read(path) | {"status": "failed", "end_time": clock.now(), "error": told})
+    mark(results, "failed", error={"stage": stage, "message": message})
+
+
 def summarize(
     results: Path,
     stages: Sequence[str],
@@ -93,7 +103,7 @@ def summarize(
     if headline and all(value is None for value in headline.values()):
         headline |= anchor["metrics"]  # a training alone, by hand: its own numbers are what there is
     ends = [record["end_time"] for record in records.values() if record["end_time"]]
-    seconds = sum(record["seconds"] or 0.0 for record in records.values())
+    seconds = sum(_seconds(record) for record in records.values())
     end_time = max(ends, default=None)
     meta = _meta(records, anchor, model, changed, git.head(results)) | {
         "status": status,
@@ -114,6 +124,17 @@ def _summary(
     status: str, metrics: Mapping[str, float | None], seconds: float | None, end_time: str | None
 ) -> dict[str, Any]:
     return {"status": status, "metrics": dict(metrics), "runtime_seconds": seconds, "end_time": end_time}
+
+
+def _continued(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a stage went on from after a crash; None also in records of the library's version 0.1.0."""
+    return (record.get("resume") or {}).get("continued")
+
+
+def _seconds(record: Mapping[str, Any]) -> float:
+    """Seconds that a stage's result took: those of earlier attempts too, up to where the last one went on."""
+    before = (_continued(record) or {}).get("seconds_before", 0.0)
+    return float(before + (record["seconds"] or 0.0))
 
 
 def _status(records: Mapping[str, dict[str, Any]], missing: Mapping[str, str]) -> str:
@@ -162,27 +183,33 @@ def _meta(
         "run_id": anchor["run_id"],
         "start_time": anchor["start_time"],
         "device": anchor["facts"].get("device"),
-        "argv": anchor["argv"],
+        "argv": anchor.get("argv"),
         "seed": model.seed,
-        "pinned": anchor["pinned"],
+        "pinned": anchor.get("pinned"),
         "overrides": redact.data(plain(changed)),
         "overrides_against": against,
         "experiment": {
             "name": caller.experiment,
             "baseline": caller.baseline,
         },
-        "git": {**code, "pull_request": anchor["pull_request"]},
-        "links": {"job": anchor["job"], **{name: redact.url(url) for name, url in model.links.items()}},
+        "git": {**code, "pull_request": anchor.get("pull_request")},
+        "links": {
+            "job": anchor.get("job"),
+            **(anchor.get("links") or {}),
+            **{name: redact.url(url) for name, url in model.links.items()},
+        },
         **{name: environment[name] for name in environment if name != "schema_version"},
         "stages": {
             name: {
-                key: record[key] for key in ("run_id", "status", "start_time", "end_time", "seconds", "error")
+                key: record.get(key)
+                for key in ("run_id", "status", "start_time", "end_time", "seconds", "error")
             }
             | {
                 "experiment": record["dvc"]["experiment"],
                 "commit": record["code"]["commit"],
                 "code_tree": record["code"]["code_tree"],
                 "fingerprint": record["environment"]["fingerprint"],
+                "continued": _continued(record),
             }
             for name, record in records.items()
         },
@@ -233,7 +260,56 @@ def _record(results: Path, name: str) -> dict[str, Any]:
             found=str(version),
             hint="update the library: `copier update`, then `make setup`",
         )
+    absent = _FORM.keys() - found.keys() - {"resume"}
+    wrong = [key for key, fits in _FORM.items() if key in absent or not fits(found.get(key))]
+    if wrong:
+        raise ReproofError(
+            "not a stage's record: something in it is missing, or of another kind",
+            where=path,
+            found=", ".join(f"{key}: {json.dumps(found.get(key))[:40]}" for key in wrong),
+            hint=f"the stage writes it anew: dvc repro --force --single-item {name}",
+        )
     return dict(found)
+
+
+def _is_mapping_with(*names: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(name in value for name in names)
+
+
+def _is_words(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _is_resume(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return value is None
+    continued = value.get("continued")
+    if not isinstance(continued, dict):
+        return continued is None
+    return isinstance(continued.get("seconds_before", 0.0), int | float)
+
+
+_FORM: dict[str, Callable[[Any], bool]] = {
+    "run_id": lambda value: isinstance(value, str),
+    "status": lambda value: isinstance(value, str),
+    "start_time": lambda value: isinstance(value, str),
+    "end_time": lambda value: value is None or isinstance(value, str),
+    "seconds": _is_number,
+    "metrics": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
+    "facts": _is_mapping_with(),
+    "missing": _is_words,
+    "reads": _is_words,
+    "writes": _is_words,
+    "code": _is_mapping_with("commit", "code_tree"),
+    "dvc": _is_mapping_with("experiment"),
+    "environment": _is_mapping_with("fingerprint"),
+    "resume": _is_resume,
+}
+"""What `summarize` relies on: a merge, an editor or another program can have changed the file."""
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,18 +7,21 @@ A params line: `schema_version`, `timestamp`, `run_id`, `kind` (`config` or `der
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import json
 import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from reproof import clock, files
+from reproof import clock, files, redact
 from reproof.errors import ReproofError
 
 SCHEMA_VERSION = 1
@@ -66,15 +69,16 @@ class RunLog:
             "step": step,
             "split": split,
         }
+        hidden = redact.data(tags) if tags else {}
         lines = []
         for name, value in values.items():
             number = float(value)
-            record = head | {"metric": name, "value": number, "dataset": self._dataset, "tags": tags or {}}
+            record = head | {"metric": name, "value": number, "dataset": self._dataset, "tags": hidden}
             if not math.isfinite(number):
                 record["value"] = None
                 record["flag"] = "nan" if math.isnan(number) else "inf" if number > 0 else "-inf"
             lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-        self._metrics.write(b"".join(lines))
+        _write_whole(self._metrics, b"".join(lines))
 
     def params(self, kind: str, values: Mapping[str, Any]) -> None:
         """Log a snapshot of params: `config` as they were read, or `derived` from them."""
@@ -85,9 +89,23 @@ class RunLog:
             "timestamp": clock.now(),
             "run_id": self._run_id,
             "kind": kind,
-            "params": dict(values),
+            "params": redact.data(values),
         }
-        self._params.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        try:
+            line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        except orjson.JSONEncodeError:  # an integer beyond 64 bits, which Python's own encoder takes
+            line = json.dumps(record).encode() + b"\n"
+        _write_whole(self._params, line)
+
+    def continue_from(self, earlier: Path, size: int) -> None:
+        """Begin the metrics with the first `size` bytes of an earlier attempt's; what is there goes."""
+        if self._metrics is None:
+            return
+        self._metrics.truncate(self._metrics.seek(0))
+        with earlier.open("rb") as stream:
+            while size and (chunk := stream.read(min(size, 1 << 20))):
+                _write_whole(self._metrics, chunk)
+                size -= len(chunk)
 
     def close(self) -> None:
         """Flush both files to disk and close them."""
@@ -95,6 +113,19 @@ class RunLog:
             if stream is not None and not stream.closed:
                 os.fsync(stream.fileno())
                 stream.close()
+
+
+def _write_whole(stream: FileIO, data: bytes) -> None:
+    """Write all of `data`, or none: a full disk takes a part of it, which is taken back."""
+    done = 0
+    try:
+        while done < len(data):
+            done += stream.write(data[done:] if done else data)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            stream.truncate(stream.seek(-done, os.SEEK_CUR))
+        error.filename = stream.name  # a write names no file
+        raise
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
@@ -136,8 +167,13 @@ def write_curves(log: Path, destination: Path, max_points: int = MAX_CURVE_POINT
     """
     found: dict[str, dict[int, float]] = defaultdict(dict)
     for record in read(log):
-        if record["value"] is not None:
-            found[f"{record['split']}_{record['metric']}"][record["step"]] = record["value"]
+        step, value = record.get("step"), record.get("value", "absent")
+        if type(step) is not int or not (value is None or isinstance(value, int | float)):
+            raise ReproofError("not a record of a metric", where=log, found=repr(record)[:80])
+        if value is not None:
+            # The csv module leaves a carriage return unquoted, and readers end the line there.
+            name = f"{record.get('split')}_{record.get('metric')}".replace("\r", "\\r")
+            found[name][step] = value
     series = {name: points for name, points in found.items() if len(points) > 1} or found
     rarest = min(series.values(), key=len, default={})
     begun = max((min(points) for points in series.values()), default=0)
@@ -169,5 +205,10 @@ def _means(points: Mapping[int, float], steps: list[int]) -> list[float]:
         while index < len(ordered) and ordered[index][0] <= step:
             bucket.append(ordered[index][1])
             index += 1
-        means.append(sum(bucket) / len(bucket) if bucket else means[-1])
+        means.append(_mean(bucket) if bucket else means[-1])
     return means
+
+
+def _mean(values: list[float]) -> float:
+    mean = sum(values) / len(values)
+    return mean if math.isfinite(mean) else sum(value / len(values) for value in values)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from reproof import digest, files
+from reproof import digest, files, npz
 from reproof.errors import ReproofError
+from reproof.quality import quality as quality  # under this name in scripts that people have
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,13 +28,18 @@ class Split:
 
     Attributes:
         x: features, first axis = examples.
-        y: class indices, shape (examples,), int64.
+        y: class indices, shape (examples,), int64; or the targets of a regressor, floats.
         ids: stable names of the examples, shape (examples,), strings.
+        groups: the group that each example belongs to, such as its site, its device or a demographic
+            group, shape (examples,), strings; None where the data has none.
+        features: names of the columns of `x`, shape (columns,), strings; None where they have none.
     """
 
     x: Array
     y: Array
     ids: Array
+    groups: Array | None = None
+    features: Array | None = None
 
     def __post_init__(self) -> None:
         if not len(self.x) == len(self.y) == len(self.ids):
@@ -44,44 +47,58 @@ class Split:
                 "features, labels and ids differ in number",
                 found=f"{len(self.x)}, {len(self.y)} and {len(self.ids)}",
             )
+        if self.groups is not None and len(self.groups) != len(self.x):
+            raise ReproofError(
+                "examples and groups differ in number", found=f"{len(self.x)} and {len(self.groups)}"
+            )
+        if self.features is not None and (len(self.features),) != self.x.shape[1:]:
+            raise ReproofError(
+                "the names of the features are not those of the columns",
+                expected=f"a name for each column of features of shape {self.x.shape[1:]}",
+                found=f"{len(self.features)} names",
+            )
+
+    def arrays(self) -> dict[str, Array]:
+        """Return its arrays by name; `groups` and `features` only where there are any."""
+        held = {"x": self.x, "y": self.y, "ids": self.ids, "groups": self.groups, "features": self.features}
+        return {name: array for name, array in held.items() if array is not None}
+
+    def take(self, rows: Array) -> Split:
+        """Return the examples in `rows`, an index of the first axis."""
+        groups = None if self.groups is None else self.groups[rows]
+        return Split(self.x[rows], self.y[rows], self.ids[rows], groups, self.features)
 
     def digest(self) -> str:
         """Return the content digest of everything in it."""
-        return digest.arrays({"ids": self.ids, "x": self.x, "y": self.y})
+        return digest.arrays(self.arrays())
 
 
-def stratified(whole: Split, fractions: Mapping[str, float], seed: int) -> dict[str, Split]:
+def stratified(
+    whole: Split, fractions: Mapping[str, float], seed: int, *, classes: Sequence[str] = ()
+) -> dict[str, Split]:
     """Split examples so that each part has the classes in the same shares.
 
     Args:
         whole: all examples.
         fractions: of `train`, `validation` and `test`; they sum to one.
         seed: decides who goes where, together with the order of the examples.
+        classes: names of the classes by index, for errors.
 
     Raises:
         ReproofError: fractions that do not sum to one, an id that occurs twice, a class with fewer
             members than splits, or a split that would be empty or lack a class.
     """
+    import numpy as np
     from sklearn.model_selection import train_test_split
 
-    if set(fractions) != set(NAMES) or abs(sum(fractions.values()) - 1) > 1e-9:
-        raise ReproofError(
-            "the fractions are not those of three splits",
-            where="data.fractions",
-            expected="train, validation and test, with the sum 1",
-            found=f"{dict(fractions)}, with the sum {sum(fractions.values()):g}",
-        )
-    ids, counts = np.unique(whole.ids, return_counts=True)
-    if len(ids) != len(whole.ids):
-        raise ReproofError("an id stands for more than one example", found=str(ids[counts > 1][0]))
-    if not len(whole.y):
-        raise ReproofError("there are no examples to split", hint="look at `load` in src/data.py")
-    classes, members = np.unique(whole.y, return_counts=True)
+    _check(whole, fractions)
+    present, members = np.unique(whole.y, return_counts=True)
+    names = {index: classes[index] if index < len(classes) else str(index) for index in present.tolist()}
     if members.min() < len(NAMES):
         raise ReproofError(
             "a class has too few members to be in every split",
             expected=f"at least {len(NAMES)} members",
-            found=f"class {classes[members.argmin()]} with {members.min()}",
+            found=f"class {names[int(present[members.argmin()])]} with {members.min()}",
             hint="merge or drop the class in src/data.py",
         )
     everyone = np.arange(len(whole.y))
@@ -97,26 +114,78 @@ def stratified(whole: Split, fractions: Mapping[str, float], seed: int) -> dict[
         )
     except (ValueError, ZeroDivisionError) as error:
         raise ReproofError(
-            "the data cannot be split so", where="data.fractions", found=f"{dict(fractions)}: {error}"
+            "the data cannot be split so",
+            where="data.fractions",
+            expected="an example of each class in every split",
+            found=f"{dict(fractions)} of {len(whole.y)} examples, {members.min()} in the smallest class",
+            hint="give the small splits a larger share, or add examples",
         ) from error
     chosen = {"train": train, "validation": validation, "test": test}
-    parts = {name: _take(whole, np.sort(rows)) for name, rows in chosen.items()}
+    parts = {name: whole.take(np.sort(rows)) for name, rows in chosen.items()}
     for name, part in parts.items():
-        if absent := sorted(set(classes.tolist()) - set(part.y.tolist())):
+        if absent := sorted(set(names) - set(part.y.tolist())):
             raise ReproofError(
                 f"the {name} split would have no example of a class",
                 where="data.fractions",
-                found=f"class {absent[0]} with {members[list(classes).index(absent[0])]} examples in all",
+                found=f"class {names[absent[0]]}, {(whole.y == absent[0]).sum()} examples in all",
                 hint="give the split a larger share, or merge the class with another in src/data.py",
             )
     return parts
 
 
+def shuffled(whole: Split, fractions: Mapping[str, float], seed: int) -> dict[str, Split]:
+    """Split examples by chance alone: for targets that are numbers, which have no classes to keep in share.
+
+    Args:
+        whole: all examples; `y` holds the targets, shape (examples,).
+        fractions: of `train`, `validation` and `test`; they sum to one.
+        seed: decides who goes where, together with the order of the examples.
+
+    Raises:
+        ReproofError: fractions that do not sum to one, an id that occurs twice, or an empty split.
+    """
+    import numpy as np
+
+    _check(whole, fractions)
+    count = len(whole.y)
+    ends = np.rint(np.cumsum([fractions[name] for name in NAMES]) * count).astype(int)
+    order = np.random.default_rng(seed).permutation(count)
+    parts = dict(zip(NAMES, np.split(order, ends[:-1]), strict=True))
+    if empty := [name for name, rows in parts.items() if not len(rows)]:
+        raise ReproofError(
+            "a split would have no example",
+            where="data.fractions",
+            found=f"{empty[0]}, of {count} examples in all",
+            hint="give it a larger share, or add examples",
+        )
+    return {name: whole.take(np.sort(rows)) for name, rows in parts.items()}
+
+
+def _check(whole: Split, fractions: Mapping[str, float]) -> None:
+    import numpy as np
+
+    if set(fractions) != set(NAMES) or abs(sum(fractions.values()) - 1) > 1e-9:
+        raise ReproofError(
+            "the fractions are not those of three splits",
+            where="data.fractions",
+            expected="train, validation and test, with the sum 1",
+            found=f"{dict(fractions)}, with the sum {sum(fractions.values()):g}",
+        )
+    ids, counts = np.unique(whole.ids, return_counts=True)
+    if len(ids) != len(whole.ids):
+        raise ReproofError("an id stands for more than one example", found=str(ids[counts > 1][0]))
+    if not len(whole.y):
+        raise ReproofError("there are no examples to split", hint="look at `load` in src/data.py")
+
+
 def save(folder: Path, splits: Mapping[str, Split]) -> None:
     """Write `<folder>/<split>.npz`; the same content gives the same bytes."""
+    import numpy as np
+
     for name, split in splits.items():
+        arrays: dict[str, Any] = dict(split.arrays())
         with files.replacing(folder / f"{name}.npz") as stream:
-            np.savez(stream, x=split.x, y=split.y, ids=split.ids)
+            np.savez(stream, **arrays)
 
 
 def load(path: Path) -> Split:
@@ -126,13 +195,15 @@ def load(path: Path) -> Split:
         ReproofError: when it is missing or no such file.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return Split(archive["x"], archive["y"], archive["ids"])
+        arrays = npz.read(path)
+        optional = (arrays.get(name) for name in ("groups", "features"))
+        return Split(arrays["x"], arrays["y"], arrays["ids"], *optional)
     except FileNotFoundError as error:
-        raise ReproofError("no such split", where=path, hint="dvc repro prepare") from error
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ReproofError("no such split", where=path, hint="`dvc repro prepare` makes it") from error
+    except (ReproofError, KeyError, TypeError) as error:  # TypeError: an array without axes has no length
+        found = (error.found or error.what) if isinstance(error, ReproofError) else str(error)
         raise ReproofError(
-            "not a split", where=path, found=str(error)[:200], hint="dvc repro -f prepare"
+            "not a split", where=path, found=found, hint="`dvc repro -f prepare` makes it anew"
         ) from error
 
 
@@ -152,7 +223,7 @@ def read_dataset(path: Path, made_with: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("made_with") != dict(made_with):
         raise ReproofError(
             "the splits were made with other params than this config has",
-            where=f"{path.parent.name}/ and data:",
+            where=f"{path.parent.name}/ and the block `data`",
             expected=str(dict(made_with)),
             found=str(found.get("made_with")),
             hint="put this config's `data:` block into params.yaml, and `dvc repro prepare`",
@@ -167,7 +238,7 @@ def manifest(splits: Mapping[str, Split], *, dataset: str, seed: int, fractions:
     return {
         "schema_version": SCHEMA_VERSION,
         "dataset": dataset,
-        "method": "stratified by class",
+        "method": "by chance" if _has_numbers(splits) else "stratified by class",
         "seed": seed,
         "fractions": dict(fractions),
         "sizes": {name: len(split.y) for name, split in splits.items()},
@@ -179,6 +250,10 @@ def manifest(splits: Mapping[str, Split], *, dataset: str, seed: int, fractions:
     }
 
 
+def _has_numbers(splits: Mapping[str, Split]) -> bool:
+    return any(split.y.dtype.kind == "f" for split in splits.values())
+
+
 def checksums(splits: Mapping[str, Split]) -> Any:
     """Return what split_checksums.json holds: SHA-256 over the contents of each split."""
     return {
@@ -188,36 +263,10 @@ def checksums(splits: Mapping[str, Split]) -> Any:
     }
 
 
-def quality(splits: Mapping[str, Split], classes: Sequence[str]) -> dict[str, Any]:
-    """Return facts on the data as plain JSON: missing values, duplicates, balance, outliers.
-
-    Duplicates are examples with equal features, whatever their label; across splits they are leakage.
-    Outliers are examples whose Euclidean norm has a modified z-score over 3.5 (Iglewicz and Hoaglin,
-    "How to Detect and Handle Outliers", 1993), counted over all splits together.
-    """
-    rows = {name: split.x.reshape(len(split.x), -1) for name, split in splits.items()}
-    seen = {name: [row.tobytes() for row in table] for name, table in rows.items()}
-    norms = np.concatenate([np.linalg.norm(np.nan_to_num(table), axis=1) for table in rows.values()])
-    deviation = np.abs(norms - np.median(norms))
-    spread = float(np.median(deviation))
-    pairs = [(a, b) for i, a in enumerate(seen) for b in list(seen)[i + 1 :]]
-    counts = {n: np.bincount(split.y, minlength=len(classes)) for n, split in splits.items()}
-    everyone = np.sum(list(counts.values()), axis=0)
+def inventory(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return `size_bytes` and `sha256` (of its bytes, in hex) of each file, by `<folder>/<file>`."""
     return {
-        "examples": int(everyone.sum()),
-        "feature_shape": "x".join(map(str, next(iter(splits.values())).x.shape[1:])),
-        "feature_dtype": str(next(iter(splits.values())).x.dtype),
-        "missing_values": {name: int(np.isnan(table).sum()) for name, table in rows.items()},
-        "duplicates_within": {name: len(keys) - len(set(keys)) for name, keys in seen.items()},
-        "duplicates_across": {f"{a}/{b}": len(set(seen[a]) & set(seen[b])) for a, b in pairs},
-        "class_counts": {
-            label: {name: int(count[index]) for name, count in counts.items()}
-            for index, label in enumerate(classes)
-        },
-        "imbalance_ratio": float(everyone.max() / everyone.min()) if everyone.min() else None,
-        "outliers": int((0.6745 * deviation > 3.5 * spread).sum()) if spread else 0,
+        f"{folder.name}/{path.name}": {"size_bytes": path.stat().st_size, "sha256": files.sha256(path)}
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name != ".gitignore"
     }
-
-
-def _take(whole: Split, rows: Array) -> Split:
-    return Split(whole.x[rows], whole.y[rows], whole.ids[rows])

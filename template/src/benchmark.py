@@ -1,6 +1,7 @@
 """How fast the model is on this machine, and what of it can be believed: fresh processes, an interval, a
 verdict. Torch and ONNX Runtime get the same raw examples; a call is preprocess, model, postprocess."""
 
+import reproof.pinned  # noqa: F401  first: Python starts again, with threads pinned
 from reproof import benchmark
 from reproof.stage import Stage, run_stage
 

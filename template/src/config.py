@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from reproof.benchmark import Settings
 from reproof.params import Params, RunParams
+from reproof.robustness import Settings as Robustness
 
 
 class Fractions(Params):
@@ -55,3 +56,4 @@ class Config(RunParams):
     train: Train
     export: Export
     benchmark: Settings
+    robustness: Robustness

@@ -1,7 +1,7 @@
-"""How good the exported model is: train, validation and test through ONNX Runtime."""
+"""How good the exported model is, through ONNX Runtime: with intervals, and against baselines."""
 
-from reproof import onnx_export, splits
-from reproof.evaluation import SCHEMA_VERSION, Predictions, classification, write_predictions
+import reproof.pinned  # noqa: F401  first: Python starts again, with threads pinned
+from reproof import evaluation, onnx_export, pictures, splits
 from reproof.stage import Stage, run_stage
 
 from config import Config
@@ -12,28 +12,37 @@ BATCH_SIZE = 256
 def main(stage: Stage[Config]) -> None:
     import numpy as np
 
+    from baselines import fit
     from data import postprocess, preprocess
 
     dataset = splits.read_dataset(stage.input("prepared/dataset.json"), stage.params.data.model_dump())
+    classes = dataset["classes"]
+    parts = {name: splits.load(stage.input(f"prepared/{name}.npz")) for name in splits.NAMES}
     session = onnx_export.open_session(stage.input("results/latest/model.onnx"), stage.params.threads)
-    name = session.get_inputs()[0].name
 
-    predictions, scores = {}, {}
-    for split in splits.NAMES:
-        part = splits.load(stage.input(f"prepared/{split}.npz"))
+    predictions = {}
+    for name, part in parts.items():
         batches = [part.x[i : i + BATCH_SIZE] for i in range(0, len(part.x), BATCH_SIZE)]
-        answers = [postprocess(session.run(None, {name: preprocess(batch)})[0]) for batch in batches]
-        predictions[split] = Predictions(part.ids, part.y, np.concatenate(answers))
-        scores[split] = classification(predictions[split], dataset["classes"])
-        for metric in ("accuracy", "precision", "recall", "f1", "auc", "loss"):
-            stage.metric(
-                f"{split}.{metric}", scores[split][metric], reason=scores[split]["auc_missing_reason"]
-            )
+        answers = [postprocess(onnx_export.predict(session, preprocess(batch))) for batch in batches]
+        predictions[name] = evaluation.Predictions(part.ids, part.y, np.concatenate(answers))
+    baselines = fit(parts, len(classes), stage.params.seed)
 
-    write_predictions(stage.output("results/latest/predictions.parquet"), predictions, dataset["classes"])
-    evaluation = {"schema_version": SCHEMA_VERSION, "dataset": dataset["name"], "splits": scores}
-    stage.write_json("results/latest/evaluation.json", evaluation)
-    print(f"test accuracy {scores['test']['accuracy']:.4f} on {scores['test']['examples']} examples")
+    report = evaluation.assess(predictions, classes, baselines, dataset=dataset["name"])
+    for metric, (value, reason) in evaluation.metrics(report).items():
+        stage.metric(metric, value, reason=reason)
+
+    latest = "results/latest"
+    stage.write_json(f"{latest}/evaluation.json", report)
+    rows = stage.output(f"{latest}/predictions.parquet")
+    evaluation.write_predictions(rows, predictions, classes, baselines)
+    evaluation.write_confusion(stage.output(f"{latest}/confusion.csv"), predictions["test"], classes)
+    evaluation.write_calibration(stage.output(f"{latest}/calibration.csv"), report)
+    pictures.answers(report, parts["test"], stage.output(f"{latest}/examples.png"))
+
+    test = report["splits"]["test"]
+    interval = test["intervals"].get("accuracy")
+    between = " ({:.4f} to {:.4f})".format(*interval) if interval else ""
+    print(f"test accuracy {test['accuracy']:.4f}{between}, {test['examples']} examples")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The best checkpoint as ONNX, checked against torch on real inputs."""
 
-from reproof import onnx_export, splits
+import reproof.pinned  # noqa: F401  first: Python starts again, with threads pinned
+from reproof import files, onnx_export, splits
 from reproof.errors import ReproofError
 from reproof.stage import Stage, run_stage
 
@@ -26,12 +27,15 @@ def main(stage: Stage[Config]) -> None:
     stage.metric("parity_mean_abs_diff", parity.mean_abs_diff)
     stage.fact("parity", {"examples": parity.examples, "max_abs_output": parity.max_abs_output})
     stage.metric("size_bytes", path.stat().st_size)
+    stage.fact("contract", onnx_export.contract(path))
+    stage.fact("file_sha256", files.sha256(path))
     if parity.max_abs_diff > params.tolerance:
         raise ReproofError(
             "the exported model answers otherwise than torch",
             where="export.tolerance",
             expected=f"a largest difference of at most {params.tolerance:g}",
-            found=f"{parity.max_abs_diff:g}",
+            found=f"{parity.max_abs_diff:g}, where answers reach {parity.max_abs_output:.3g}",
+            hint="raise the tolerance, if the difference is small beside the answers",
         )
     print(f"ONNX and torch differ by at most {parity.max_abs_diff:.2g} on {parity.examples} real inputs")
 

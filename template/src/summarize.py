@@ -1,11 +1,12 @@
 """The record of the run, out of the stages' own records."""
 
+import reproof.pinned  # noqa: F401  first: Python starts again, with threads pinned
 from reproof.record import summarize
 from reproof.stage import Stage, run_stage
 
 from config import Config
 
-STAGES = ("prepare", "train", "export", "evaluate", "benchmark")
+STAGES = ("prepare", "train", "export", "evaluate", "benchmark", "robustness")
 
 
 def main(stage: Stage[Config]) -> None:

@@ -3,7 +3,8 @@
 
 import math
 
-from reproof import checkpoint, digest, files, runlog, splits
+import reproof.pinned  # noqa: F401  first: Python starts again, with threads pinned
+from reproof import architecture, checkpoint, digest, files, runlog, splits
 from reproof.errors import ReproofError
 from reproof.stage import Stage, run_stage
 
@@ -12,17 +13,16 @@ from config import Config, Train
 
 def main(stage: Stage[Config]) -> None:
     import torch
-    from accelerate import Accelerator, DataLoaderConfiguration
+    from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
     from torch.nn.functional import cross_entropy
     from torch.utils.data import DataLoader, TensorDataset
     from tqdm import tqdm
 
-    from baselines import accuracies
     from data import preprocess
     from model import build
 
     params = stage.params.train
-    train, validation, test = (splits.load(stage.input(f"prepared/{name}.npz")) for name in splits.NAMES)
+    train, validation = (splits.load(stage.input(f"prepared/{name}.npz")) for name in ("train", "validation"))
     dataset = splits.read_dataset(stage.input("prepared/dataset.json"), stage.params.data.model_dump())
     if params.batch_size > len(train.y):
         raise ReproofError(
@@ -37,9 +37,13 @@ def main(stage: Stage[Config]) -> None:
         raise ReproofError("fp16 needs a GPU", where="train.mixed_precision", expected="no or bf16 on a CPU")
 
     # Batches: the order of an epoch follows from seed and epoch alone, however many processes share it.
+    # With more than two processes the order of a sum follows the buckets of gradients; by default these are
+    # laid out anew after the first step, and a training that goes on would add in another order for one step.
+    fixed_buckets = DistributedDataParallelKwargs(find_unused_parameters=True)
     accelerator = Accelerator(
         cpu=device == "cpu",
         mixed_precision=params.mixed_precision,
+        kwargs_handlers=[fixed_buckets],
         dataloader_config=DataLoaderConfiguration(
             split_batches=True, use_seedable_sampler=True, data_seed=stage.params.seed
         ),
@@ -55,6 +59,7 @@ def main(stage: Stage[Config]) -> None:
         "train_split": train.digest(),
     }
     model = build(**facts["model"])
+    stage.fact("architecture", architecture.facts(model, torch.from_numpy(preprocess(train.x[:2]))))
     optimizer = torch.optim.AdamW(model.parameters(), params.lr, weight_decay=params.weight_decay)
     start, best = 0, {"loss": math.inf, "weights": {}, "step": 0}
     if params.resume_from:
@@ -96,8 +101,9 @@ def main(stage: Stage[Config]) -> None:
         "derived", {"steps_per_epoch": len(loader), "steps": total, "processes": accelerator.num_processes}
     )
     stage.fact("device", accelerator.device.type)
-    stage.fact("parameters", sum(p.numel() for p in raw_model.parameters()))
-    stage.fact("layers", {name: str(layer) for name, layer in raw_model.named_children()})
+    stage.fact("optimizer", type(optimizer.optimizer).__name__)
+    stage.fact("schedule", "linear warm-up, then a cosine down to zero")
+    stage.fact("steps", {"per_epoch": len(loader), "total": total, "processes": accelerator.num_processes})
 
     def validate() -> dict[str, float]:
         raw_model.eval()
@@ -108,11 +114,17 @@ def main(stage: Stage[Config]) -> None:
         raw_model.train()
         return {"loss": loss, "accuracy": accuracy}
 
-    step = start * len(loader)
+    # What a training that was killed here had reached; `dvc exp run` again goes on from it.
+    resume = stage.resume(model=raw_model, optimizer=optimizer, scaler=accelerator.scaler)
+    at = resume.position or {"epoch": start, "batch": 0, "best": best}
+    step, best = at["epoch"] * len(loader) + at["batch"], at["best"]
     bar = tqdm(total=total, initial=step, unit="step", disable=None if stage.is_main else True)
-    for epoch in range(start, params.epochs):
+    for epoch in range(at["epoch"], params.epochs):
         loader.set_epoch(epoch)
-        for batch, (x, y) in enumerate(loader, start=1):
+        done = at["batch"] if epoch == at["epoch"] else 0
+        batches = accelerator.skip_first_batches(loader, done) if done else loader
+        for batch, (x, y) in enumerate(batches, start=done + 1):
+            resume.here(step, epoch=epoch, batch=batch - 1, best=best)
             lr = learning_rate(step, total, params)
             for group in optimizer.param_groups:
                 group["lr"] = lr
@@ -131,6 +143,10 @@ def main(stage: Stage[Config]) -> None:
             if batch % params.validate_every == 0 or batch == len(loader):
                 scores = validate()
                 log.metrics(step, "validation", scores)
+                if not math.isfinite(scores["loss"]):
+                    raise ReproofError(
+                        "the validation loss is not finite", where=f"step {step}", hint="lower train.lr"
+                    )
                 if scores["loss"] < best["loss"]:
                     weights = {name: value.cpu().clone() for name, value in raw_model.state_dict().items()}
                     best = {**scores, "weights": weights, "step": step}
@@ -156,9 +172,6 @@ def main(stage: Stage[Config]) -> None:
     stage.metric("validation.loss", best["loss"])
     stage.metric("validation.accuracy", best["accuracy"])
     stage.metric("best_step", best["step"])
-    for name, split in {"validation": validation, "test": test}.items():
-        for baseline, accuracy in accuracies(train, split, stage.params.seed).items():
-            stage.metric(f"baseline.{baseline}.{name}.accuracy", accuracy)
 
 
 def learning_rate(step: int, total: int, params: Train) -> float:

@@ -111,8 +111,10 @@ def _environment(cell: Cell) -> dict[str, str]:
 
 def _reason(ended: str, job: Job) -> str:
     lines = (job.folder / _LOG).read_text(errors="replace").splitlines()
-    last = [line.strip()[:_MAX_LINE] for line in lines if line.strip()][-_LAST_LINES:]
-    return redact.text("; ".join([ended, *last])).replace(f"{job.root}{os.sep}", "")
+    last = [line.strip() for line in lines if line.strip()][-_LAST_LINES:]
+    # Hidden before it is cut: a part of a secret would not be known for one.
+    told = [redact.text(line)[:_MAX_LINE] for line in last]
+    return "; ".join([ended, *told]).replace(f"{job.root}{os.sep}", "")
 
 
 def _signal_name(number: int) -> str:

@@ -7,17 +7,16 @@ ends. Containers with a /tmp of their own do not see each other's.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from reproof import clock
+from reproof import locks
 from reproof.errors import ReproofError
 
 # Not tempfile.gettempdir(): TMPDIR differs by user and by job, and the lock must not.
-PATH = Path("/tmp/reproof-benchmark.lock")  # noqa: S108 (opened without following links or truncating)
+PATH = Path("/tmp/reproof-benchmark.lock")  # noqa: S108 (links are not followed)  # nosec B108
 
 
 @contextlib.contextmanager
@@ -33,15 +32,12 @@ def held(path: Path) -> Iterator[None]:
 
     descriptor = _open(path)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.stderr.write(f"waiting: another benchmark measures on this machine ({_holder(descriptor)})\n")
+        if not locks.try_flock(descriptor):
+            holder = locks.read_note(descriptor)
+            sys.stderr.write(f"waiting: another benchmark measures on this machine ({holder})\n")
             sys.stderr.flush()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        note = json.dumps({"pid": os.getpid(), "since": clock.now()}).encode()
-        os.pwrite(descriptor, note, 0)
-        os.ftruncate(descriptor, len(note))
+        locks.write_note(descriptor, "benchmark")
         yield
     finally:
         os.close(descriptor)
@@ -68,14 +64,6 @@ def _open(path: Path) -> int:
             ) from error
         with contextlib.suppress(FileExistsError):
             descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
-            os.fchmod(descriptor, 0o666)  # the umask has taken bits away
+            os.fchmod(descriptor, 0o666)  # the umask has taken bits away  # nosec B103
             return descriptor
     raise ReproofError("the benchmark's lock vanishes as often as it is made", where=path)
-
-
-def _holder(descriptor: int) -> str:
-    try:
-        note = json.loads(os.pread(descriptor, 1000, 0))
-        return f"process {note['pid']}, since {note['since']}"
-    except (ValueError, KeyError, TypeError):  # it holds the lock, and has not written yet
-        return "it has just begun"

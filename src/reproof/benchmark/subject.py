@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reproof import npz
 from reproof.benchmark import references
 from reproof.errors import ReproofError
 
@@ -75,20 +75,15 @@ def write_batches(subject: Subject, batch_sizes: list[int], folder: Path) -> dic
 
 def _samples(subject: Subject) -> npt.NDArray[Any]:
     path = subject.root / subject.samples
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if subject.samples_array not in archive.files:
-                raise ReproofError(
-                    "no such array",
-                    where=subject.samples,
-                    expected=subject.samples_array,
-                    found=", ".join(archive.files),
-                )
-            array = archive[subject.samples_array]
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ReproofError("not an .npz of plain arrays", where=subject.samples, found=str(error)) from error
-    except AttributeError as error:  # numpy gives a bare array for a .npy file
-        raise ReproofError("not an .npz file", where=subject.samples) from error
+    archive = npz.read(path)
+    if subject.samples_array not in archive:
+        raise ReproofError(
+            "no such array",
+            where=subject.samples,
+            expected=subject.samples_array,
+            found=", ".join(archive),
+        )
+    array = archive[subject.samples_array]
     if array.ndim == 0 or len(array) == 0:
         raise ReproofError("no examples", where=f"{subject.samples}:{subject.samples_array}")
     return np.asarray(array)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reproof.benchmark import intervals
 from reproof.benchmark.schema import StageStats, Throughput
+from reproof.stats import intervals
 
 Array = npt.NDArray[Any]
 

@@ -9,19 +9,26 @@ from typing import Any
 
 from reproof import redact
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#|~!$])")
+_SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))")
+_BLOCK = re.compile(r"#{1,6}(?=\s|$)|[+-](?=\s|$)|\d{1,9}(?=[.)](?:\s|$))|(?=[=-]+$)")
+"""What makes a line that begins with it a heading, a list or a quotation."""
 _MISSING = "–"
 
 
 def text(value: Any) -> str:
-    """Return a value as plain words: no character of it is Markdown or HTML, and it is one line."""
-    flat = " ".join(str(value).split())
-    return _SPECIAL.sub(r"\\\1", html.escape(flat, quote=False))
+    """Return a value as plain words: one line, no secret, and no character of it is Markdown or HTML."""
+    flat = " ".join(redact.text(str(value)).split())
+    words = _SPECIAL.sub(r"\\\1", html.escape(flat, quote=False))
+    begin = _BLOCK.match(words)
+    if begin is None:
+        return words
+    at = begin.end() if begin.group().isdigit() else 0
+    return f"{words[:at]}\\{words[at:]}"
 
 
 def code(value: Any) -> str:
-    """Return a value as a code span, also when it holds backticks or pipes."""
-    flat = " ".join(str(value).split())
+    """Return a value as a code span without a secret, also when it holds backticks or pipes."""
+    flat = " ".join(redact.text(str(value)).split())
     if not flat:
         return _MISSING
     longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
@@ -31,19 +38,29 @@ def code(value: Any) -> str:
     return f"{fence}{pad}{flat}{pad}{fence}".replace("|", "\\|")
 
 
-def number(value: float | int | None, digits: int = 4) -> str:
-    """Return a number to `digits` significant digits; a dash where there is none."""
+def number(value: Any, digits: int = 4) -> str:
+    """Return a number to `digits` significant digits; a dash where there is none, other values as words."""
     if value is None:
         return _MISSING
+    if not _is_number(value):
+        return text(value)
     if isinstance(value, int) or float(value).is_integer():
         return f"{int(value):,}" if abs(value) < 1e15 else f"{value:.{digits}g}"
+    if 1e3 <= abs(value) < 1e15:
+        return f"{float(f'{value:.{digits}g}'):,.0f}"
     return f"{value:.{digits}g}"
 
 
-def score(value: float | None) -> str:
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+
+
+def score(value: Any) -> str:
     """Return a metric to four decimals; very small or large ones to four significant digits."""
     if value is None:
         return _MISSING
+    if not _is_number(value):
+        return text(value)
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
 
 
@@ -80,9 +97,43 @@ def value(item: Any) -> str:
         return ", ".join(value(part) for part in item) or "none"
     if isinstance(item, Mapping) or item is None or isinstance(item, bool):
         return str(item).lower() if isinstance(item, bool) else "null" if item is None else text(item)
-    return number(item, 6) if isinstance(item, float) else text(redact.text(str(item)))
+    return number(item, 6) if isinstance(item, float) else text(item)
 
 
-FILTERS = {
-    function.__name__: function for function in (text, code, number, score, size, duration, time, value)
-}
+def metric_name(name: str) -> str:
+    """Return a metric's name as people write it: `Accuracy`, `AUC`, `RMSE`."""
+    return text(
+        {"f1": "F1", "r2": "R²"}.get(name) or (name.upper() if name in _INITIALS else name.capitalize())
+    )
+
+
+_INITIALS = ("auc", "rmse", "mae", "ece")
+
+
+def plain(value: str) -> str:
+    """Return words for a fenced block of ours: they cannot end it."""
+    return redact.text(str(value)).replace("`", "'")
+
+
+def sentence(value: str) -> str:
+    """Return a phrase as a sentence of plain words."""
+    words = str(value).strip()
+    return text(words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?", ":")) else "."))
+
+
+def linked(value: str) -> str:
+    """Return an http(s) address as a link, anything else as plain words."""
+    address = redact.url(str(value))
+    if not re.fullmatch(r"https?://[^\s<>]+", address):
+        return text(value)
+    return f"[{text(address)}](<{address.replace('|', '%7C')}>)"  # a pipe would end a table's cell
+
+
+def p_value(probability: float) -> str:
+    """Return a p-value to two significant digits; a very small one as a bound."""
+    return "p < 0.0001" if probability < 1e-4 else f"p = {probability:.2g}"
+
+
+_ALL = (text, code, number, score, size, duration, time, value, metric_name, linked, p_value, plain, sentence)
+FILTERS = {function.__name__: function for function in _ALL}
+"""What templates call, by name."""

@@ -1,166 +1,171 @@
-"""The record of a run as Markdown: a pure function of results/, params.yaml and notes/."""
+"""From a run's record to documents: a pure function of results/, params.yaml, notes/ and templates/."""
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 
-from reproof import files, params, record
-from reproof.errors import ReproofError
-from reproof.report import figures
-from reproof.report.markdown import FILTERS
-
-_STAGES = ("prepare", "train", "export", "evaluate", "benchmark")
+from reproof import files, history
+from reproof.report import (
+    experiment,
+    figures,
+    inference,
+    missing,
+    notes,
+    others,
+    page,
+    places,
+    reproduce,
+    source,
+    templating,
+    words,
+)
+from reproof.report.figures import Figure
+from reproof.report.missing import Gap
+from reproof.report.notes import Notes
+from reproof.report.source import Source
 
 
 @dataclass(frozen=True)
-class Note:
-    """Somebody's words: `body` without the template's comments, `run` that they speak of, or None."""
+class _Report:
+    """All that documents of one run are made of."""
 
-    path: str
-    body: str
-    run: str | None
+    source: Source
+    notes: Notes
+    figures: list[Figure]
+    gaps: list[Gap]
+    context: dict[str, Any]
+    templates: jinja2.Environment
+
+    def fill(self, document: str, own: dict[str, Any]) -> str:
+        return templating.fill(self.templates, f"{document}.md.jinja", self.context | own)
 
 
 def render(root: Path, results: Path, destination: Path) -> None:
-    """Write the experiment report and its figures (`figures/` beside it).
+    """Write experiment.md alone, and its figures (`figures/` beside it).
 
     Args:
-        root: the project, for its notes.
+        root: the project, for its notes and templates.
         results: the run's record.
         destination: the Markdown file.
 
     Raises:
-        ReproofError: when the record lacks meta.json, summary.json or config.yaml, or one is unreadable.
+        ReproofError: when the record lacks meta.json, summary.json or config.yaml, one is unreadable, or a
+            template of the project's cannot be filled.
     """
-    curves_path = results / "curves.csv"
-    drawn = figures.curves(curves_path) if curves_path.exists() else []
-    folder = destination.parent / "figures"
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    figures.write(drawn, folder)
-    context = _record(results) | {"notes": _notes(root / "notes"), "figures": drawn}
-    files.write_text(destination, _environment().get_template("experiment.md.jinja").render(context))
+    report = _read(root, results)
+    text = places.moved(_experiment(report), root, results, destination.parent)
+    _draw(report, destination.parent / "figures")
+    files.write_text(destination, text)
 
 
-def _record(results: Path) -> dict[str, Any]:
-    optional = {
-        name: files.read_json(results / f"{name}.json") if (results / f"{name}.json").exists() else None
-        for name in ("evaluation", "benchmark", "split_manifest", "split_checksums", "digests")
-    }
-    stages = {}
-    for name in _STAGES:
-        path = results / "stages" / f"{name}.json"
-        stages[name] = files.read_json(path) if path.exists() else None
-    raw, _ = params.parse((results / "config.yaml").read_bytes(), results / "config.yaml")
-    meta = files.read_json(results / "meta.json")
-    return {
-        "title": f"Experiment report: {(optional['split_manifest'] or {}).get('dataset', 'run')}",
-        "baselines": _baselines(stages["train"]),
-        "scores": _scores(optional["evaluation"]),
-        "again": _again(meta, params.flatten(raw)),
-        "other_code": _other_code(meta),
-        "meta": meta,
-        "summary": files.read_json(results / "summary.json"),
-        "params": params.flatten(raw),
-        "ANCHOR": record.ANCHOR,
-        "stages": stages,
-        **optional,
-    }
+def render_all(root: Path, results: Path, folder: Path) -> list[Path]:
+    """Write every document of a run: experiment.md, inference.md, index.html, the cards, `figures/`.
 
+    Args:
+        root: the project, for its notes and templates.
+        results: the run's record.
+        folder: where they are written; a record that lies elsewhere is copied there too.
 
-def _scores(evaluation: dict[str, Any] | None) -> list[str]:
-    """The names of an evaluation's plain numbers, in their order in the first split."""
-    splits: dict[str, dict[str, Any]] = (evaluation or {}).get("splits", {})
-    first = next(iter(splits.values()), {})
-    return [
-        name
-        for name, value in first.items()
-        if isinstance(value, int | float) or f"{name}_missing_reason" in first
-    ]
+    Returns:
+        The files and the folder of figures.
 
+    Raises:
+        ReproofError: as `render` does.
+    """
+    from reproof import cards
 
-def _again(meta: dict[str, Any], flat: dict[str, Any]) -> list[str]:
-    """The commands that run it again: the commit that it started from, and the params set over it."""
-    changed = meta["overrides"] or {}
-    settings = []
-    for key, change in changed.items():
-        if key in flat:
-            added = "++" if change["from"] is None else ""  # of Hydra's grammar: set it, known or not
-            settings.append(f"{added}{key}={'null' if flat[key] is None else json.dumps(flat[key])}")
-        elif not any(other.startswith(f"{key}.") for other in changed):
-            settings.append(f"~{key}")
-    changes = " ".join(f"-S {shlex.quote(setting)}" for setting in settings)
-    commit = meta["overrides_against"]
-    return [
-        f"git checkout {commit}" if commit else "# its code is in no commit",
-        "make setup && source .venv/bin/activate",
-        f"dvc exp run --force {changes}".rstrip(),
-    ]
-
-
-def _other_code(meta: dict[str, Any]) -> list[str]:
-    """The stages that ran other code than the training did."""
-    own = meta["git"]["code_tree"]
-    return [name for name, stage in meta["stages"].items() if stage["code_tree"] != own]
-
-
-def _baselines(train: dict[str, Any] | None) -> dict[str, dict[str, float]]:
-    """The train stage's `baseline.<name>.<split>.accuracy` metrics, by baseline and split."""
-    found: dict[str, dict[str, float]] = {}
-    for key, value in (train["metrics"] if train else {}).items():
-        parts = key.split(".")
-        if len(parts) == 4 and parts[0] == "baseline" and parts[3] == "accuracy":
-            found.setdefault(parts[1], {})[parts[2]] = value
-    return found
-
-
-def _notes(folder: Path) -> dict[str, Note]:
-    notes = {}
-    for path in sorted(folder.glob("*.md")):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise ReproofError("not UTF-8", where=path, hint="a note is Markdown") from error
-        run = None
-        if found := re.match(r"---\n(.*?)\n---\n", text, flags=re.DOTALL):
-            try:
-                front = yaml.safe_load(found.group(1)) or {}
-            except yaml.YAMLError as error:
-                raise ReproofError("the front matter is not YAML", where=path, found=str(error)) from error
-            run = front.get("run") if isinstance(front, dict) else None
-            text = text[found.end() :]
-        body = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-        body = _closed(re.sub(r"\A\s*# .*\n", "", body).strip())
-        notes[path.stem] = Note(f"notes/{path.name}", body, None if run is None else str(run))
-    return notes
-
-
-def _closed(words: str) -> str:
-    """Close what somebody left open: a fence or a comment would swallow the rest of the report."""
-    fences = re.findall(r"^ {0,3}(`{3,}|~{3,})", words, flags=re.MULTILINE)
-    if len(fences) % 2:
-        words += "\n" + fences[-1]
-    return words.replace("<!--", "&lt;!--")
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reproof.report"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 (Markdown: every value passes one of our filters instead)
+    report = _read(root, results)
+    texts = {"experiment": _experiment(report), "inference": _inference(report)}
+    texts["model_card"] = cards.model.text(report.source, report.notes, root)
+    texts = {name: places.moved(text, root, results, folder) for name, text in texts.items()}
+    # Nothing is written before everything is rendered: a mistake in a template leaves the last report whole.
+    places.bring(root, results, folder)
+    _draw(report, folder / "figures")
+    for name, text in texts.items():
+        files.write_text(folder / f"{name}.md", text)
+    files.write_json(folder / "croissant.json", cards.data.croissant(report.source, report.notes))
+    page.write(
+        folder / "index.html",
+        title=experiment.title(report.source),
+        documents=[page.Document(name, _TITLES[name], texts[name]) for name in _TITLES],
+        figures={f"figures/{figure.name}.svg": figure.spec for figure in report.figures},
+        folder=folder,
     )
-    environment.filters |= FILTERS
-    return environment
+    written = [*(f"{name}.md" for name in texts), "croissant.json", "index.html", "figures"]
+    return [folder / name for name in written]
+
+
+_TITLES = {"experiment": "Experiment", "inference": "Inference", "model_card": "Model card"}
+
+
+def gaps(root: Path, results: Path) -> list[Gap]:
+    """Return what the documents of a run lack: what was not measured, not declared, not written."""
+    found = source.read(results)
+    return missing.gaps(found, notes.read(root / "notes"), has_history=_has_history(root))
+
+
+def _read(root: Path, results: Path) -> _Report:
+    found, written = source.read(results), notes.read(root / "notes")
+    drawn = figures.of(found)
+    lacking = missing.gaps(found, written, has_history=_has_history(root))
+    return _Report(
+        found,
+        written,
+        drawn,
+        lacking,
+        _values(found) | words.functions(found, written, drawn) | others.context(found, root / history.FILE),
+        templating.environment(root),
+    )
+
+
+def _values(found: Source) -> dict[str, Any]:
+    """What every document sees of the record."""
+    return {
+        "meta": found.meta,
+        "summary": found.summary,
+        "stages": {name: found.stages.get(name) for name in source.STAGES},
+        "params": found.params,
+        "declared": found.declared,
+        "dataset": found.dataset,
+        "evaluation": found.evaluation,
+        "benchmark": found.benchmark,
+        "robustness": found.robustness,
+        "split_manifest": found.split_manifest,
+        "split_checksums": found.split_checksums,
+        "digests": found.digests,
+        "again": reproduce.commands(found.meta, found.params),
+    }
+
+
+def _experiment(report: _Report) -> str:
+    own = experiment.context(report.source, report.notes, report.gaps)
+    own["curves"] = [figure for figure in report.figures if figure.is_curve]
+    return report.fill("experiment", own)
+
+
+def _inference(report: _Report) -> str:
+    shared = experiment.context(report.source, report.notes, report.gaps)
+    return report.fill("inference", shared | inference.context(report.source, report.notes))
+
+
+def _has_history(root: Path) -> bool:
+    path = root / history.FILE
+    return path.is_file() and len(history.read(path)) > 1
+
+
+def _draw(report: _Report, folder: Path) -> None:
+    """Draw all figures beside, then put them in the place of the last ones."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".figures-") as beside:
+        drawn = Path(beside) / "figures"
+        drawn.mkdir()
+        figures.write(report.figures, drawn)
+        if folder.exists():
+            shutil.rmtree(folder)
+        drawn.replace(folder)
