@@ -37,10 +37,10 @@ docs: $(READY) ## is the reference of commands what --help says?
 	@echo "== docs"
 	@$(BIN)/python docs/generate.py --check
 
-example: $(READY) ## run this repository's own pipeline: the example under reports/
-	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro example
+example: $(READY) ## run this repository's own pipeline: the two examples under reports/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro example checked
 
-performance: $(READY) ## measure how fast it is, beside its peers: reports/performance.md (ten quiet minutes)
+performance: $(READY) ## measure how fast it is, beside its peers: reports/performance.md (half a quiet hour)
 	@$(BIN)/python benchmarks/peers.py
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro --force --single-item performance
 

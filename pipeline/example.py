@@ -19,8 +19,10 @@ BUILD = ROOT / "build" / "example"
 COLLECTED = ROOT / "reports" / "example"
 NOTES = Path(__file__).parent / "notes"
 DECLARED = Path(__file__).parent / "declared.yaml"
-SHOWN = ("reports", "results", "notes", "src", "experiments", "training_reports", "params.yaml", "README.md")
-"""What of the project is shown: what people read, and what that links to."""
+READ = ("reports", "results", "notes", "experiments", "training_reports/main.md", "params.yaml", "README.md")
+"""What of the project is shown: what people read. Its scripts are the template's, and stand there."""
+TEMPLATES = {"](../src/": "](../../../template/src/", "](../dvc.yaml)": "](../../../template/dvc.yaml.jinja)"}
+"""Where links of the documents in reports/ lead to files that are not shown."""
 
 
 class Example(Params):
@@ -87,13 +89,22 @@ def conclude(project: Path) -> None:
 def collect(table: str) -> None:
     """Copy what Git holds of the project and people read; write the table of all experiments."""
     shutil.rmtree(COLLECTED, ignore_errors=True)
-    listed = shell(f"git ls-files {' '.join(SHOWN)}", BUILD, quiet=True).split("\n")
+    listed = shell(f"git ls-files {' '.join(READ)}", BUILD, quiet=True).split("\n")
     for name in filter(None, listed):
         target = COLLECTED / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(BUILD / name, target)
+    for page in sorted((COLLECTED / "reports").glob("*.md")):
+        page.write_text(linked(page.read_text()))
     head = "# The experiments of the example\n\nAs `dvc exp show` lists them.\n\n"
     files.write_text(COLLECTED / "experiments.md", head + table.strip() + "\n")
+
+
+def linked(text: str) -> str:
+    """A document whose links lead to the template where the example does not hold what they name."""
+    for here, there in TEMPLATES.items():
+        text = text.replace(here, there)
+    return text
 
 
 if __name__ == "__main__":

@@ -38,10 +38,11 @@ def shell(command: str, folder: Path, *, quiet: bool = False) -> str:
     return done.stdout
 
 
-def start(folder: Path) -> None:
+def start(folder: Path, recipe: str = "training") -> None:
     """Render the template at HEAD into `folder`, and commit it as a repository of its own."""
+    answers = f"--defaults --data recipe={recipe}"
     shell(
-        f"copier copy --quiet --defaults --vcs-ref HEAD {shlex.quote(str(ROOT))} {folder.name}", folder.parent
+        f"copier copy --quiet {answers} --vcs-ref HEAD {shlex.quote(str(ROOT))} {folder.name}", folder.parent
     )
     shell("git init --quiet --initial-branch main", folder)
     named = subprocess.run(["git", "config", "user.email"], cwd=folder, capture_output=True, check=False)

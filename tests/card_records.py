@@ -13,8 +13,8 @@ import yaml
 from huggingface_hub import ModelCard
 
 from reproof import files
-from reproof.cards import model
 from reproof.report import notes, source
+from reproof.report.cards import model
 from reproof.report.notes import Notes
 from reproof.report.source import Source
 

@@ -109,8 +109,14 @@ INFERENCE_FIELDS = {
 PLACEHOLDERS = re.compile(
     r"\{\{|\}\}|\{%|\bFinding \d|\bRecommendation \d|\bPattern \d|\bTask \d|\bLesson \d|\bReference \d"
     r"|\bBaseline \d|\bClass [123]\b|\bTODO\b|example\.com|\bNone\b|\bnan\b|\bundefined\b|Dataset A\b"
+    r"|<short title>|\bYYYY\b|<name|\bcodex_ml\b"
 )
 """What a template, an example row or a bug leaves behind."""
+
+
+def left_over(document: str) -> list[str]:
+    """What is not filled in, or came through a bug; code in fenced blocks is none of it."""
+    return PLACEHOLDERS.findall(re.sub(r"^ *```.*?^ *```$", "", document, flags=re.MULTILINE | re.DOTALL))
 
 
 def sections(document: str) -> dict[str, str]:

@@ -98,7 +98,7 @@ def test_a_preprocess_that_changes_its_input_fails(project: Path) -> None:
     [
         ({"onnx": Path("fixed.onnx")}, {"batch_sizes": [2]}, "takes batches of 1 only"),
         ({"onnx": None}, {}, "no ONNX model"),
-        ({"loader": None}, {"runtimes": ["torch"]}, "no checkpoint, or no loader"),
+        ({"checkpoint": None}, {"runtimes": ["torch"]}, "no checkpoint, or no loader"),
         ({}, {"threads": [9999]}, "9999 threads asked for"),
     ],
 )

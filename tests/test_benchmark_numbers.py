@@ -13,8 +13,8 @@ import scipy.stats
 from reproof import params
 from reproof.benchmark import Settings, cells, memory, numerics, nvml, summaries, timing, verdict
 from reproof.benchmark.messages import Facts
+from reproof.benchmark.one_process import assert_as_asked
 from reproof.benchmark.settings import FULL, QUICK, repeats, rules
-from reproof.benchmark.worker import assert_as_asked
 from reproof.errors import ReproofError
 
 MS = 1_000_000
@@ -188,13 +188,30 @@ def test_quick_is_shorter_and_has_at_most_three_repeats() -> None:
     assert repeats(Settings(quick=True, repeats=2)) == 2
 
 
+class _Block(params.Params):
+    benchmark: Settings
+
+
+def test_the_block_may_be_one_word(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("benchmark: full\n")
+    full = params.load(path, _Block).model.benchmark
+    assert (full.batch_sizes, full.quick, full.profile) == ([1, 8, 32], False, True)
+    assert "onnxruntime-cpu-fp32-b1-t1" in [cell.name for cell in cells.plan(full)]  # the headline's
+    path.write_text("benchmark: quick\n")
+    assert params.load(path, _Block).model.benchmark.quick
+    path.write_text("benchmark: slow\n")
+    with pytest.raises(ReproofError, match="a mapping, or one of quick, full"):
+        params.load(path, _Block)
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
         ("batch_sizes: [0]", "batch_sizes.0: expected greater than or equal to 1; found int 0"),
         ("threads: [1, 1]", "threads: expected each value once"),
         ("runtimes: []", "runtimes"),
-        ("devices: [tpu]", "expected 'cpu' or 'cuda'; found str 'tpu'"),
+        ("devices: [tpu]", "'tensorrt' or 'openvino'; found str 'tpu'"),
         ("batches: [1]", "did you mean 'batch_sizes'?"),
     ],
 )
@@ -210,7 +227,7 @@ def test_outputs_are_compared_only_where_that_means_something() -> None:
     ours, theirs = {"0.0": np.array([1.0, 2.0])}, {"0.0": np.array([1.0, 2.5])}
     assert numerics.compare(ours, theirs, "torch").max_abs_diff_vs_reference == 0.5
     for mine, reference, words in (
-        (ours, None, "no torch cell"),
+        (ours, None, "no fp32 cell"),
         (ours, {"0.0": np.array([1.0])}, "shapes"),
         ({"0.0": np.array([1.0, np.inf])}, theirs, "1 of 2 output values"),
         (ours, {"0.0": np.array([np.nan, 1.0])}, "values of the reference"),

@@ -34,8 +34,8 @@ from markdown_it import MarkdownIt
 from onnx import TensorProto, helper
 
 from reproof import onnx_export
-from reproof.cards import data, hub, model
 from reproof.report import notes
+from reproof.report.cards import data, hub, model
 
 # The model card.
 

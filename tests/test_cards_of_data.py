@@ -11,7 +11,7 @@ import pytest
 from card_records import DECLARED, HOSTILE, declare, edit, facts, read, regressor, validated
 
 from reproof import files, splits
-from reproof.cards import data
+from reproof.report.cards import data
 
 
 def test_files_of_the_record_are_described_without_a_warning(tmp_path: Path) -> None:

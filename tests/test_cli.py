@@ -13,9 +13,8 @@ import pytest
 import typer
 from conftest import PARAMS, commit_all, run
 
-from reproof import __version__, digest
+from reproof import __version__, digest, file_names
 from reproof.cli import app
-from reproof.export_run import folder_name
 
 HEAVY = ("torch", "pandas", "dvc", "onnxruntime", "onnx", "sklearn", "pyarrow", "transformers", "copier")
 
@@ -228,7 +227,7 @@ def test_an_unknown_revision_is_an_error(git_project: Path) -> None:
     ],
 )
 def test_any_name_of_a_run_is_one_legal_folder(name: str, folder: str) -> None:
-    assert folder_name(name) == folder
+    assert file_names.of_run(name) == folder
 
 
 def test_two_names_that_differ_only_in_signs_do_not_share_a_folder_silently(recorded: Path) -> None:

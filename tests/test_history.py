@@ -1,4 +1,4 @@
-"""Runs read back from Git: each once, whole or broken off, and none through a commit that is hostile."""
+"""Runs read back from Git: each once, whole or broken off, and the file that holds them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,11 @@ import pytest
 from conftest import commit_all, run
 from many_runs import add_runs, record_of
 from projects import ENV, dvc, experiment, read
-from test_paths_inside import as_links, as_trees, nothing_outside
 
-from reproof import git_objects, history, params, recorded, run_experiment, siblings
+from reproof import history, params, recorded, run_experiment
 from reproof.errors import ReproofError
 from reproof.git_objects import objects
-from reproof.history import Run
 from reproof.plain import plain
-from reproof.report import source
-from reproof.stats.intervals import t_interval
 
 LATEST = "results/latest"
 
@@ -241,51 +237,6 @@ def test_params_that_cannot_be_read_are_none(text: bytes) -> None:
     assert recorded.flat_params(text) == {}
 
 
-# Of one revision, as a folder.
-
-
-def test_the_record_of_a_revision_is_read_without_a_checkout(small_copy: Path) -> None:
-    dvc(small_copy, "exp", "run", "--name", "other", "-S", "train.lr=0.25")
-    with git_objects.record_at(small_copy, "main") as folder:
-        found = source.read(folder)
-        assert (found.params["train.lr"], found.dataset) == (0.5, "clouds")
-        assert (folder.parents[1] / "dvc.lock").is_file()
-    assert not folder.exists()
-    with git_objects.record_at(small_copy, "other") as folder:
-        assert source.read(folder).params["train.lr"] == 0.25
-    with (
-        pytest.raises(ReproofError, match="no run is recorded there"),
-        git_objects.record_at(small_copy, "main~1"),
-    ):
-        pass
-
-
-@pytest.mark.parametrize("make", [as_links, as_trees])
-def test_a_hostile_commit_writes_nothing_outside_the_folder(
-    small_copy: Path, make: Callable[[Path], str]
-) -> None:
-    revision = make(small_copy)
-    run("git", "branch", "theirs", revision, cwd=small_copy)
-    with nothing_outside(small_copy), git_objects.record_at(small_copy, "theirs") as folder:
-        beside = {path for path in folder.parents[2].iterdir() if path.name.startswith("escaped")}
-        held = [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
-        assert beside == set()
-        assert not any(path.is_symlink() for path in held)
-        assert b"payload" not in [path.read_bytes() for path in held]
-        assert (folder / "meta.json").is_file()
-    assert len(history.collect(small_copy)) == 1
-
-
-def test_gits_refusal_is_an_error_with_its_words(small_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with objects(small_copy) as held:
-        held._process.kill()
-        held._process.wait()
-        with pytest.raises(ReproofError, match="Git refuses"):
-            held.blob("HEAD:dvc.yaml")
-        with pytest.raises(ReproofError, match="line break"):
-            held.blob("HEAD:a\nHEAD:b")
-
-
 # The file.
 
 
@@ -355,109 +306,3 @@ def test_five_hundred_runs_take_less_than_three_seconds(git_project: Path) -> No
         took.append(time.perf_counter() - begin)
     assert len(found) == 500
     assert min(took) < 3
-
-
-# Runs beside each other.
-
-
-def some(seed: int = 0, accuracy: float = 0.9, **changes: Any) -> Run:
-    fields = {key: changes.pop(key) for key in list(changes) if key in Run.__dataclass_fields__}
-    flat = {"seed": seed, "train.lr": 0.1, "report.title": f"{seed}"} | {
-        k.replace("__", "."): v for k, v in changes.items()
-    }
-    return Run(
-        run_id=fields.pop("run_id", f"{seed}-{sorted(changes.items())}-{accuracy}"),
-        **{
-            "status": "success",
-            "seed": seed,
-            "code_tree": "tree",
-            "data": "data",
-            "fingerprint": "here",
-            "start_time": f"2026-01-01T00:00:0{seed}",
-            "params": flat,
-            "metrics": {"evaluate.test.accuracy": accuracy, "benchmark.latency_ms": accuracy},
-            "headline": {"accuracy": accuracy},
-        }
-        | fields,
-    )  # fmt: skip
-
-
-def test_seeds_are_runs_that_differ_in_nothing_else() -> None:
-    own = some(0, 0.90)
-    others = [
-        some(1, 0.92),
-        some(2, 0.94),
-        some(3, train__lr=0.2),
-        some(4, status="failed"),
-        some(8, status="in_progress"),
-        some(5, code_tree="other"),
-        some(6, data="other"),
-        some(7, threads=2),
-        some(1, 0.10, run_id="a repetition", start_time="2026-01-02T00:00:00"),
-    ]
-    group = siblings.seeds(own, others)
-    assert group.seeds == (0, 1, 2)
-    accuracy = group.headline["accuracy"]
-    assert (accuracy.n, accuracy.mean) == (3, pytest.approx(0.92))
-    assert accuracy.sd == pytest.approx(0.02)
-    assert accuracy.interval == t_interval([0.90, 0.92, 0.94])
-    assert siblings.seeds(own, []).headline["accuracy"].interval is None
-
-
-def test_a_partial_run_counts_for_the_metrics_that_it_has() -> None:
-    partial = some(1, status="partial", metrics={"evaluate.test.accuracy": 0.7})
-    group = siblings.seeds(some(0), [partial])
-    assert group.seeds == (0, 1)
-    assert group.metrics["evaluate.test.accuracy"].values == (0.9, 0.7)
-    assert group.metrics["benchmark.latency_ms"].n == 1
-    others = [some(1), *(some(seed, 0.5, train__lr=0.2) for seed in (0, 1))]
-    for one in (some(1, status="partial", train__lr=0.2, metrics={"benchmark.latency_ms": 0.4}), partial):
-        own = [other for other in others if (other.seed, other.params) != (one.seed, one.params)]
-        (variant,) = siblings.ablations(some(0), [*own, one])[0].variants
-        lacks = {"evaluate.test.accuracy", "benchmark.latency_ms"} - set(one.metrics)
-        for name, difference in variant.differences.items():
-            assert difference.n == (1 if name in lacks else 2)
-            means = variant.group.metrics[name].mean - variant.own.metrics[name].mean
-            assert difference.mean == pytest.approx(means)
-
-
-def test_nothing_is_a_sibling_of_a_run_whose_data_or_code_nobody_recorded() -> None:
-    for lacking in ({"data": None}, {"code_tree": None}):
-        own, other = some(0, **lacking), some(1, **lacking)
-        assert siblings.seeds(own, [other]).runs == (own,)
-
-
-def test_timings_of_another_machine_do_not_count() -> None:
-    group = siblings.seeds(some(0), [some(1), some(2, fingerprint="elsewhere")])
-    assert group.metrics["benchmark.latency_ms"].n == 2
-    assert group.metrics["evaluate.test.accuracy"].n == 3
-
-
-def test_an_ablation_differs_in_one_param_and_is_paired_by_the_seeds_that_both_have() -> None:
-    own = some(0, 0.90)
-    others = [some(1, 0.92), some(2, 0.91)]
-    others += [some(seed, 0.80 + seed / 100, train__lr=0.2) for seed in (0, 1, 5)]
-    others += [
-        some(0, 0.5, train__lr=0.2, threads=9),
-        some(9, 0.7, train__wd=1),
-        some(0, 0.6, train__warm=True),
-    ]
-    lr, warm = siblings.ablations(own, others)
-    (variant,) = lr.variants
-    assert (lr.param, lr.value, variant.value) == ("train.lr", 0.1, 0.2)
-    assert variant.group.seeds == variant.own.seeds == (0, 1)
-    difference = variant.differences["evaluate.test.accuracy"]
-    assert difference.values == pytest.approx((-0.10, -0.11))
-    assert (warm.param, warm.value, warm.variants[0].group.seeds) == ("train.warm", None, (0,))
-    assert warm.variants[0].differences["evaluate.test.accuracy"].interval is None
-
-
-def test_a_sweep_names_what_varies() -> None:
-    found = siblings.sweep(some(0), [some(1), some(0, train__lr=0.2), some(0, code_tree="other", threads=4)])
-    assert found.params == ("seed", "train.lr")
-    assert len(found.runs) == 3
-
-
-def test_one_and_one_point_zero_are_one_value_and_true_is_another() -> None:
-    assert siblings.varying([some(0, a=1), some(0, a=1.0)]) == []
-    assert siblings.varying([some(0, a=1), some(0, a=True)]) == ["a"]

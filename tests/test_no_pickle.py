@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from projects import ROOT
 
 from reproof import benchmark, checkpoint, digest, onnx_export, splits, state
-from reproof.benchmark import subject
+from reproof.benchmark import batches
 from reproof.errors import ReproofError
 
 FOLDERS = ("src", "template/src", "pipeline", "benchmarks")
@@ -100,9 +100,16 @@ def wrong_call(name: str, node: ast.Call) -> str | None:
     return None
 
 
+LOOKED_AT_FIRST = {"src/reproof/model_files/scripted.py": "torch.jit.load without weights_only=True"}
+"""TorchScript is a program, and knows no such option: its loader refuses the dangerous ones before."""
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_script_loads_pickles_or_runs_text(path: Path) -> None:
-    assert [f"{line}: {why}" for line, why in wrongs(path.read_text(encoding="utf-8"))] == []
+    known = LOOKED_AT_FIRST.get(path.relative_to(ROOT).as_posix())
+    found = list(wrongs(path.read_text(encoding="utf-8")))
+    assert [f"{line}: {why}" for line, why in found if why != known] == []
+    assert sum(why == known for _, why in found) == (0 if known is None else 1)
 
 
 def test_the_scripts_of_the_library_and_of_the_template_are_among_those_that_are_read() -> None:
@@ -204,9 +211,8 @@ BOMBS = (of_pickle, of_torch, of_old_torch, of_array, of_archive, of_a_pickle_in
 
 
 def measured(path: Path) -> None:
-    subject.write_batches(
-        benchmark.Subject(root=path.parent, samples=path, samples_array="x"), [1], path.parent
-    )
+    subject = benchmark.Subject(root=path.parent, samples=path, samples_array="x")
+    batches.write(subject, [1], path.parent, seed=0)
 
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from projects import ENV
 from stages import stage, write
 
-from reproof import checkpoint, files
+from reproof import checkpoint, file_names, files
 from reproof.errors import ReproofError
-from reproof.export_run import export_run, folder_name
+from reproof.export_run import export_run
 
 Listing = dict[str, bytes]
 
@@ -183,7 +183,7 @@ def test_a_runs_name_is_one_folder_in_results(theirs: Path, name: str) -> None:
 
 @given(st.text())
 def test_any_name_becomes_a_legal_one(name: str) -> None:
-    clean = folder_name(name)
+    clean = file_names.of_run(name)
     assert 0 < len(clean) <= 110
     assert not set(clean) & set('/\\:*?"<>|\0\n')
     assert clean.strip(". ") == clean

@@ -157,7 +157,7 @@ def test_the_pictures_are_what_the_numbers_say(tmp_path: Path) -> None:
 
 def test_a_page_of_what_could_not_be_measured_says_why(tmp_path: Path) -> None:
     performance = script("performance")
-    amounts = performance.Amounts(repeats=1, pipelines=1, startups=1, steps=10, megabytes=1)
+    amounts = script("amounts").QUICK
 
     def broken(_amounts: object) -> dict[str, object]:
         raise script("measuring").Failed("no dvc here")

@@ -1,50 +1,25 @@
-"""Documents of runs that are older, smaller, hostile or of another kind; and templates of a project's own."""
+"""Documents of runs that are older, smaller, hostile or of another kind."""
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import seed_documents as seed
-from markdown_it import MarkdownIt
+from documents import NEW, OLD, change, example_project, html_of, rendered
 from projects import dvc
 
 from reproof import files
 from reproof.errors import ReproofError
-from reproof.report import gaps, render, render_all
-
-ROOT = Path(__file__).parents[1]
-OLD = Path(__file__).parent / "old_records" / "0.1"
-NEW = ROOT / "reports" / "example" / "results" / "latest"
+from reproof.report import gaps
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The committed example's record, with the template's empty notes."""
-    shutil.copytree(NEW, tmp_path / "results" / "latest")
-    shutil.copytree(ROOT / "template" / "notes", tmp_path / "notes")
-    return tmp_path
-
-
-def change(project: Path, name: str, edit: Callable[[Any], Any]) -> None:
-    path = project / "results" / "latest" / name
-    held = files.read_json(path)
-    edited = edit(held)
-    files.write_json(path, held if edited is None else edited)
-
-
-def rendered(project: Path) -> dict[str, str]:
-    written = render_all(project, project / "results/latest", project / "reports")
-    return {path.name: path.read_text() for path in written if path.suffix == ".md"}
-
-
-def html_of(text: str) -> str:
-    return str(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+    return example_project(tmp_path)
 
 
 def test_a_record_of_an_older_version_renders_whole(project: Path) -> None:
@@ -157,46 +132,6 @@ def test_hostile_names_break_no_table_and_inject_nothing(project: Path) -> None:
     assert "<img src=x" not in page
 
 
-def test_a_template_of_the_projects_own_changes_one_section(project: Path) -> None:
-    (project / "templates").mkdir()
-    (project / "templates" / "experiment.md.jinja").write_text(
-        '{% extends "reproof/experiment.md.jinja" %}\n'
-        "{% block conclusions %}\n## 9. Ours\n\n{{ meta.run_id | code }}\n{% endblock %}\n"
-    )
-    found = seed.sections(rendered(project)["experiment.md"])
-    assert found["9. Ours"].strip("- \n") == f"`{files.read_json(NEW / 'meta.json')['run_id']}`"
-    assert "9.1 Summary" not in found
-    assert "8.1 Model Size" in found
-
-
-@pytest.mark.parametrize(
-    ("template", "said"),
-    [
-        ("{% if %}", "Expected an expression"),
-        ("\n\n{{ nothing }}", "'nothing' is undefined"),
-        ('{% include "gone.md" %}', "gone.md"),
-        ("{{ 1 + 'x' }}", "unsupported operand"),
-    ],
-)
-def test_a_mistake_in_a_projects_template_is_named_and_the_last_report_stays(
-    project: Path, template: str, said: str
-) -> None:
-    before = rendered(project)
-    (project / "templates").mkdir()
-    (project / "templates" / "experiment.md.jinja").write_text(template)
-    with pytest.raises(ReproofError, match="a template of this project cannot be filled") as caught:
-        rendered(project)
-    assert said in str(caught.value)
-    assert f"templates/experiment.md.jinja:{template.count(chr(10)) + 1}" in str(caught.value)
-    assert (project / "reports" / "experiment.md").read_text() == before["experiment.md"]
-    assert (project / "reports" / "figures" / "loss.svg").exists()
-
-
-def test_the_stage_of_older_projects_writes_the_one_report_that_they_declare(project: Path) -> None:
-    render(project, project / "results/latest", project / "reports/experiment.md")
-    assert {path.name for path in (project / "reports").iterdir()} == {"experiment.md", "figures"}
-
-
 def test_words_of_the_run_make_the_document_final(project: Path) -> None:
     run_id = files.read_json(NEW / "meta.json")["run_id"]
     words = "".join(f"## {name}\n\nDone.\n\n" for name in ("Summary", "Recommendations", "Conclusions"))
@@ -208,110 +143,6 @@ def test_words_of_the_run_make_the_document_final(project: Path) -> None:
     assert page.count("*Written about `another`, another run than this one:*") == 3
     lacking = [gap for gap in gaps(project, project / "results/latest") if "another" in gap.reason]
     assert {gap.part for gap in lacking} == {"Summary", "Recommendations", "Conclusions"}
-
-
-def test_other_runs_come_from_the_history_file_alone(project: Path) -> None:
-    from reproof import history
-
-    own = history.of_results(project / "results/latest")
-    assert own is not None
-    row = json.loads(json.dumps(own.__dict__, default=str))
-    runs = {
-        own.run_id: row,
-        "r1": row | {"run_id": "r1", "seed": 1, "params": row["params"] | {"seed": 1}, "experiment": "one",
-                     "headline": row["headline"] | {"accuracy": 0.9}},
-        "r2": row | {"run_id": "r2", "params": row["params"] | {"train.lr": 0.5}, "experiment": "steep",
-                     "metrics": row["metrics"] | {"evaluate.test.accuracy": 0.5}},
-    }  # fmt: skip
-    files.write_json(project / "results/history.json", {"schema_version": 1, "written_at": "x", "runs": runs})
-    found = seed.sections(rendered(project)["experiment.md"])
-    here = own.metrics["evaluate.test.accuracy"]
-    change = f"{0.5 - here:+.4f}".replace("-", "−")
-    row_shown = f"| `train.lr` = 0.5 (here 0.002) | 0.5000 | {here:.4f} | {change} | 1: {own.seed} |"
-    assert row_shown in found["6.1 Ablation Study"]
-    assert "choose by validation" in found["6.1 Ablation Study"]
-    assert "Over 2 seeds" in found["5.2 Statistical Significance"]
-    assert "| `latency_ms` (timing) |" in found["5.2 Statistical Significance"]
-    assert "timings vary with the machine" in found["5.2 Statistical Significance"]
-    assert "`steep`" in found["A. Hyperparameter Search"]
-    assert "`one`" in found["A. Hyperparameter Search"]
-    assert not [gap for gap in gaps(project, project / "results/latest") if "history" in gap.reason]
-
-
-def with_history(project: Path, *changes: dict[str, Any]) -> dict[str, str]:
-    """The sections of the experiment beside runs that differ from this one's as given; `params` are added."""
-    from reproof import history
-
-    own = history.of_results(project / "results/latest")
-    assert own is not None
-    row = json.loads(json.dumps(own.__dict__, default=str))
-    runs = {own.run_id: row}
-    for number, change in enumerate(changes):
-        added = {key: row[key] | change[key] for key in ("params", "metrics") if key in change}
-        runs[f"r{number}"] = row | change | added | {"run_id": f"r{number}"}
-    files.write_json(project / "results/history.json", {"schema_version": 1, "written_at": "x", "runs": runs})
-    return seed.sections(rendered(project)["experiment.md"])
-
-
-def test_an_ablation_over_several_seeds_subtracts(project: Path) -> None:
-    metric = "evaluate.test.accuracy"
-    changes = [
-        {"seed": number, "params": {"seed": number, **params}, "metrics": {metric: value}}
-        for params, values in (({}, (0.90, 0.92)), ({"train.lr": 0.5}, (0.80, 0.86)))
-        for number, value in enumerate(values, start=11)
-    ]
-    part = with_history(project, *changes)["6.1 Ablation Study"]
-    (row,) = [line for line in part.splitlines() if line.startswith("| `train.lr` = 0.5")]
-    _, theirs, own, change, seeds = (cell.strip() for cell in row.strip("|").split("|"))
-    assert (theirs.split(" ± ")[0], own.split(" ± ")[0], seeds) == ("0.8300", "0.9100", "2: 11, 12")
-    found = re.fullmatch(r"(\S+) \((\S+) to (\S+)\)", change.replace("−", "-"))
-    assert found
-    mean, low, high = map(float, found.groups())
-    assert mean == pytest.approx(float(theirs.split()[0]) - float(own.split()[0]))
-    assert low < mean < high
-    assert (low + high) / 2 == pytest.approx(mean, abs=1e-4)
-
-
-def test_where_no_other_run_counts_it_says_how_many_there_are_and_why(project: Path) -> None:
-    found = with_history(project, {"code_tree": "other"}, {"status": "failed", "seed": 7})
-    held = "results/history.json holds 2 other runs, 1 of them failed or in progress; none"
-    assert (
-        f"{held} has this code, data and params with another seed." in found["5.2 Statistical Significance"]
-    )
-    assert f"{held} of this code and data differs from this run" in found["6.1 Ablation Study"]
-    assert f"{held} has this code and data." in found["A. Hyperparameter Search"]
-
-
-def test_a_section_that_no_note_has_is_named(project: Path) -> None:
-    (project / "templates").mkdir()
-    (project / "templates" / "experiment.md.jinja").write_text('{{ note("Sumary") }}')
-    with pytest.raises(ReproofError, match="did you mean 'Summary'"):
-        rendered(project)
-
-
-def test_links_lead_to_the_record_from_wherever_documents_are_written(project: Path, tmp_path: Path) -> None:
-    record = shutil.copytree(project / "results/latest", tmp_path / "elsewhere" / "record-of-git")
-    (record / "checkpoint").mkdir()
-    shutil.move(project / "results/latest", project / "results/by-hand")
-    by_hand, far = project / "results/by-hand", project / "out" / "deep"
-    for results, folder in ((by_hand, by_hand / "reports"), (by_hand, far)):
-        render_all(project, results, folder)
-        assert_links_lead_somewhere(folder / "experiment.md")
-        assert (folder / "index.html").read_text().count("data:image/png") == 2
-    outside = tmp_path.parent / f"{tmp_path.name}-project"
-    shutil.copytree(ROOT / "template" / "notes", outside / "notes")
-    render_all(outside, record, outside / "reports")
-    assert_links_lead_somewhere(outside / "reports" / "experiment.md")
-    assert (outside / "reports" / "record" / "samples.png").exists()
-    assert not (outside / "reports" / "record" / "checkpoint").exists()
-    assert (outside / "reports" / "index.html").read_text().count("data:image/png") == 2
-
-
-def assert_links_lead_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\(<?([^)>#\s]+)", document.read_text())
-    local = [link for link in links if "://" not in link and "/src/" not in link]
-    assert len(local) > 10
-    assert [link for link in local if not (document.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate_model"])
@@ -332,23 +163,6 @@ def test_a_stage_that_really_failed_leaves_a_report_without_the_last_runs_number
     assert "not written yet" not in page
     lacking = {gap.part for gap in gaps(small_copy, small_copy / "results/latest") if gap.kind == "measured"}
     assert {"evaluate", "benchmark"} <= lacking
-
-
-def test_a_record_beside_the_output_is_never_one_that_is_soon_gone(project: Path, tmp_path: Path) -> None:
-    far = tmp_path.parent / f"{tmp_path.name}-far"
-    record = Path(shutil.copytree(project / "results/latest", far / "passing"))
-    render_all(project, record, far / "reports")
-    shutil.rmtree(record)
-    assert_links_lead_somewhere(far / "reports" / "experiment.md")
-
-
-def test_somebodys_folder_called_record_stays(project: Path, tmp_path: Path) -> None:
-    mine = project / "out" / "deep" / "record" / "thesis.txt"
-    mine.parent.mkdir(parents=True)
-    mine.write_text("mine")
-    with pytest.raises(ReproofError, match="a folder that is no run's record"):
-        render_all(project, project / "results/latest", project / "out" / "deep")
-    assert mine.read_text() == "mine"
 
 
 def test_an_accuracy_is_only_told_apart_where_the_exact_test_agrees(project: Path) -> None:

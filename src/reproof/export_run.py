@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from reproof import digest, dvc, files, git
+from reproof import digest, dvc, file_names, files, git
 from reproof.errors import ReproofError
 from reproof.invocation import LATEST
-
-_MAX_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def export_run(root: Path, name: str, output: Path | None = None) -> Exported:
         where = f"{LATEST}/meta.json at {revision.commit[:10]}"
         raise ReproofError("not JSON, or no record", where=where, found=str(error)) from error
     run_id = str(meta.get("run_id") or revision.commit[:10])
-    destination = output or root / "results" / folder_name(revision.experiment or run_id)
+    destination = output or root / "results" / file_names.of_run(revision.experiment or run_id)
     files.make_folder(destination.parent)
     if destination.exists():
         raise ReproofError(
@@ -102,10 +99,3 @@ def _digest(path: Path) -> str:
         return digest.digest(path)
     except ReproofError as error:  # its path is a passing one, which says nothing to the user
         return f"{error.what}: {error.found}" if error.found else error.what
-
-
-def folder_name(name: str) -> str:
-    """Return a name as one legal folder name on every system; names that need no change keep theirs."""
-    clean = re.sub(r"[^\w.-]+", "-", name).strip("-. ")[:_MAX_NAME_LENGTH].strip("-. ")
-    reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d|latest|history\.json|verify)(\..*)?", clean)
-    return f"run-{clean}" if reserved or not clean else clean

@@ -192,7 +192,7 @@ def inside(
         raise ReproofError(
             "a path leads out of the project",
             where=where,
-            expected=f"a path inside {root}",
+            expected="a path inside it",
             found=str(path),
             hint="use a path relative to the project, without '..'",
         )

@@ -26,6 +26,8 @@ NOT_CODE = (
     "reports",
     "experiments",
     "training_reports",
+    "plan.md",
+    "tutorial/step-by-step.md",
     "notes",
     "params.yaml",
     "dvc.lock",

@@ -26,8 +26,7 @@ __all__ = ["FILE", "History", "Run", "collect", "of_results", "read", "scan", "w
 SCHEMA_VERSION = 1
 FILE = "results/history.json"
 _EXPERIMENT = re.compile(rf"{git.EXPERIMENT_REFS}([0-9a-f]{{2}})/([0-9a-f]{{38,62}})/(.+)")
-_NOT_COMPARED = ("report.", "links.")
-_NOT_STAGES = ("report", "summarize")
+_NOT_COMPARED = ("report.", "links.", "comparison.")
 _BEST_FIRST = ("success", "partial", "failed")
 
 
@@ -171,7 +170,7 @@ class _Reader:
 
         run = recorded.read(
             get,
-            [name for name in stages if name not in _NOT_STAGES],
+            [name for name in stages if name not in recorded.NOT_STAGES],
             commit=place.commit,
             experiment=place.experiment,
             branch=branch,
@@ -229,7 +228,7 @@ def _only(branches: list[str], bits: int) -> str | None:
 def of_results(results: Path) -> Run | None:
     """Return the run whose record lies in a folder; None where there is none that can be read."""
     get, stages = recorded.files_of(results)
-    return recorded.read(get, [name for name in stages if name not in _NOT_STAGES])
+    return recorded.read(get, [name for name in stages if name not in recorded.NOT_STAGES])
 
 
 def write(path: Path, runs: Iterable[Run]) -> bool:

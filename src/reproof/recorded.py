@@ -21,6 +21,9 @@ from reproof.errors import ReproofError
 from reproof.plain import plain
 from reproof.record import ANCHOR
 
+NOT_STAGES = ("report", "summarize")
+"""Stages that make the record, or are made of it: they measure nothing."""
+
 _MODELS = ("results/latest/model.onnx", "results/latest/checkpoint")
 _MAX_WORDS = 300
 _MAX_NAME = 200
@@ -106,11 +109,11 @@ def read(get: Get, stages: Iterable[str], **place: str | None) -> Run | None:
         place: `commit`, `experiment`, `branch` and `baseline`, which take the place of what the record says.
     """
     meta = json_of(get("meta.json"))
-    run_id = _words(meta.get("run_id"))
+    run_id = _name(meta.get("run_id"))
     if not run_id:
         return None
     summary, digests = json_of(get("summary.json")), json_of(get("digests.json"))
-    whole, error = is_whole(meta), _mapping(meta, "error")
+    whole, error = is_whole(meta), mapping(meta, "error")
     # Of a run that has not ended, other files may be those of the run before it.
     named = meta["stages"] if whole else [own] if (own := error.get("stage")) else stages
     records = {name: json_of(get(f"stages/{name}.json")) for name in stages if name in named}
@@ -118,45 +121,43 @@ def read(get: Get, stages: Iterable[str], **place: str | None) -> Run | None:
         records = {name: one for name, one in records.items() if one.get("run_id") == run_id}
     anchor = records.get(ANCHOR) or next(iter(records.values()), {})
     flat = flat_params(get("config.yaml") if whole else get("params.yaml"))
-    experiment, code = _mapping(meta, "experiment"), _mapping(meta, "git") or _mapping(anchor, "code")
-    continued = _mapping(records.get(ANCHOR, {}), "resume", "continued")
+    experiment, code = mapping(meta, "experiment"), mapping(meta, "git") or mapping(anchor, "code")
+    continued = mapping(records.get(ANCHOR, {}), "resume", "continued")
     job = {"job": anchor["job"]} if isinstance(anchor.get("job"), dict) else {}
     recorded = {
-        "experiment": experiment.get("name") or _mapping(anchor, "dvc").get("experiment"),
+        "experiment": experiment.get("name") or mapping(anchor, "dvc").get("experiment"),
         "branch": code.get("branch"),
-        "baseline": experiment.get("baseline") or _mapping(anchor, "dvc").get("baseline"),
+        "baseline": experiment.get("baseline") or mapping(anchor, "dvc").get("baseline"),
     }
     seed = meta.get("seed", flat.get("seed"))
     return Run(
         run_id=run_id,
         commit=place.get("commit"),
-        **{key: place.get(key) or _words(value) for key, value in recorded.items()},
-        status=_words(meta.get("status")) or "in_progress",
-        start_time=_words(meta.get("start_time") or anchor.get("start_time")),
-        end_time=_words(meta.get("end_time") or summary.get("end_time") or anchor.get("end_time")),
-        runtime_seconds=_number(meta.get("runtime_seconds")),
+        **{key: place.get(key) or _name(value) for key, value in recorded.items()},
+        status=_name(meta.get("status")) or "in_progress",
+        start_time=_name(meta.get("start_time") or anchor.get("start_time")),
+        end_time=_name(meta.get("end_time") or summary.get("end_time") or anchor.get("end_time")),
+        runtime_seconds=number(meta.get("runtime_seconds")),
         seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
-        device=_words(meta.get("device") or _mapping(anchor, "facts").get("device")),
-        code_tree=_words(code.get("code_tree")),
-        data=_data(json_of(get("split_checksums.json"))) if whole else None,
-        fingerprint=_words(
-            _mapping(meta, "stages", "benchmark").get("fingerprint")
+        device=_name(meta.get("device") or mapping(anchor, "facts").get("device")),
+        code_tree=_name(code.get("code_tree")),
+        data=data_of(json_of(get("split_checksums.json"))) if whole else None,
+        fingerprint=_name(
+            mapping(meta, "stages", "benchmark").get("fingerprint")
             or meta.get("fingerprint")
-            or _mapping(anchor, "environment").get("fingerprint")
+            or mapping(anchor, "environment").get("fingerprint")
         ),
         params=flat,
         metrics=_metrics(records),
-        headline={
-            clean(name): _number(value) for name, value in _mapping(summary, "metrics").items() if whole
-        },
-        links=_data_without_secrets(job | _links(flat) | _mapping(meta, "links")),
-        argv=_words(meta.get("argv") or anchor.get("argv")),
-        pull_request=_words(code.get("pull_request") or anchor.get("pull_request")),
-        model_digest=_words(
-            next(filter(None, map(_mapping(digests, "artefacts").get, _MODELS)), None) if whole else None
+        headline={clean(name): number(value) for name, value in mapping(summary, "metrics").items() if whole},
+        links=_data_without_secrets(job | _links(flat) | mapping(meta, "links")),
+        argv=_name(meta.get("argv") or anchor.get("argv")),
+        pull_request=_name(code.get("pull_request") or anchor.get("pull_request")),
+        model_digest=_name(
+            next(filter(None, map(mapping(digests, "artefacts").get, _MODELS)), None) if whole else None
         ),
         error={key: clean(str(value))[:_MAX_WORDS] for key, value in error.items()} or None,
-        continues=_words(continued.get("run_id")),
+        continues=_name(continued.get("run_id")),
     )
 
 
@@ -201,14 +202,15 @@ def _block(text: str) -> dict[str, Any]:
 def _metrics(records: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     found = {}
     for stage, record in records.items():
-        for name, value in _mapping(record, "metrics").items():
-            if (number := _number(value)) is not None:
-                found[clean(f"{stage}.{name}")] = number
+        for name, value in mapping(record, "metrics").items():
+            if (found_number := number(value)) is not None:
+                found[clean(f"{stage}.{name}")] = found_number
     return found
 
 
-def _data(checksums: Mapping[str, Any]) -> str | None:
-    splits = checksums.get("splits")
+def data_of(checksums: Mapping[str, Any] | None) -> str | None:
+    """Return the digest over those of the splits, by split_checksums.json; None where it tells of none."""
+    splits = (checksums or {}).get("splits")
     return digest.text_of(splits) if isinstance(splits, dict) and splits else None
 
 
@@ -221,20 +223,28 @@ def _links(flat: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _mapping(value: Any, *keys: str) -> dict[str, Any]:
+def mapping(value: Any, *keys: str) -> dict[str, Any]:
+    """Return the mapping that stands under `keys` of a value; an empty one where there is none."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
+    """Return a finite number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return value
 
 
-def _words(value: Any) -> str | None:
-    return clean(value)[:_MAX_NAME] if isinstance(value, str) and value else None
+def words(value: Any) -> str | None:
+    """Return words without secrets; None for anything else, and for none."""
+    return clean(value) if isinstance(value, str) and value.strip() else None
+
+
+def _name(value: Any) -> str | None:
+    found = words(value)
+    return found and found[:_MAX_NAME]
 
 
 @functools.lru_cache(maxsize=16384)

@@ -17,8 +17,8 @@ from typing import Any
 from reproof.recorded import Run
 from reproof.stats.intervals import t_interval
 
-_NOT_COMPARED = ("report.", "links.", "summary.")
-_NOT_COMPARED_KEYS = ("environment", "report", "links", "summary")  # whole, where a block is empty
+_NOT_COMPARED = ("report.", "links.", "summary.", "comparison.")
+_NOT_COMPARED_KEYS = ("environment", "report", "links", "summary", "comparison")  # whole, where a block is empty
 _TIMED = "benchmark."
 COUNTED = ("success", "partial")
 """Statuses of runs that are compared."""

@@ -122,14 +122,14 @@ def _unfinished(group: list[dict[str, Any]], private: Path) -> Unfinished | None
     local = {"kind": "local", "id": str(anchor["pid"]), "url": None}
     run = Run(
         run_id=anchor["run_id"],
-        experiment=_words(last.get("experiment")),
-        branch=_words(told.get("branch")),
-        baseline=_words(told.get("baseline")),
+        experiment=recorded.words(last.get("experiment")),
+        branch=recorded.words(told.get("branch")),
+        baseline=recorded.words(told.get("baseline")),
         status=status,
         start_time=anchor["start_time"],
-        end_time=None if status == "in_progress" else _words(last.get("heartbeat")),
+        end_time=None if status == "in_progress" else recorded.words(last.get("heartbeat")),
         seed=seed if isinstance(seed, int) else None,
-        code_tree=_words(told.get("code_tree")),
+        code_tree=recorded.words(told.get("code_tree")),
         params=flat,
         links={**links, "job": job if isinstance(job, dict) else local},
         error={"stage": last["stage"], "message": recorded.clean(str(error))} if error else None,
@@ -148,10 +148,6 @@ def _just_now(entry: dict[str, Any]) -> bool:
     with suppress(KeyError, TypeError, ValueError):
         return clock.seconds_since(entry["heartbeat"]) < _BETWEEN_STAGES_SECONDS
     return False
-
-
-def _words(value: Any) -> str | None:
-    return recorded.clean(value) if isinstance(value, str) else None
 
 
 def _count(value: Any) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reproof.benchmark.settings import Settings
 
 if TYPE_CHECKING:
-    from reproof.benchmark.measure import measure
+    from reproof.benchmark.measuring import measure
     from reproof.benchmark.progress import Progress
     from reproof.benchmark.schema import Provenance, Result
     from reproof.benchmark.subject import Subject
@@ -20,7 +20,7 @@ __all__ = ["Progress", "Provenance", "Result", "Settings", "Subject", "measure"]
 
 # The params of every stage hold `Settings`; the rest, which takes 0.2 s to import, only one of them needs.
 _LATER = {
-    "measure": "measure",
+    "measure": "measuring",
     "Progress": "progress",
     "Provenance": "schema",
     "Result": "schema",
@@ -32,5 +32,5 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
-    globals()[name] = found  # over the module `measure`, which its import has just put under that name
+    globals()[name] = found
     return found

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ import numpy.typing as npt
 
 from reproof.benchmark import summaries, verdict
 from reproof.benchmark.cells import Cell
-from reproof.benchmark.messages import MemoryPeaks, Report
+from reproof.benchmark.kept import Run
+from reproof.benchmark.messages import DeviceTimes, MemoryPeaks, Profile, Report
 from reproof.benchmark.schema import (
     CellFacts,
     CellResult,
@@ -31,19 +31,13 @@ HEADLINES = ("model", "end_to_end")
 """Stages whose interval the verdict looks at; the others may take less than the clock's own noise."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """One process that measured: its report, and its samples by column."""
-
-    report: Report
-    times: Mapping[str, Array]
-
-
-def cell_result(cell: Cell, runs: Sequence[Run], numerics: Numerics) -> CellResult:
+def cell_result(
+    cell: Cell, runs: Sequence[Run], numerics: Numerics, profile: Profile | None = None
+) -> CellResult:
     """Return the row of a cell all of whose processes measured."""
     reports = [run.report for run in runs]
     preempted = [run.times["involuntary_switches"] > 0 for run in runs]
-    times = {name: [_stage_ns(run, name) for run in runs] for name in Stages.model_fields}
+    times = {name: [stage_ns(run, name) for run in runs] for name in Stages.model_fields}
     stages = Stages(**{name: summaries.stage(arrays, preempted) for name, arrays in times.items()})
     environment = _environment(runs, preempted)
     return CellResult(
@@ -70,10 +64,13 @@ def cell_result(cell: Cell, runs: Sequence[Run], numerics: Numerics) -> CellResu
             warmed=[report.warmed for report in reports],
         ),
         numerics=numerics,
+        device=_device([report.device for report in reports]),
+        profile=profile,
     )
 
 
-def _stage_ns(run: Run, name: str) -> Array:
+def stage_ns(run: Run, name: str) -> Array:
+    """Return the nanoseconds of each call of one stage, or `end_to_end`."""
     if name == "end_to_end":  # the stamps have no gap between them
         return run.times["preprocess_ns"] + run.times["model_ns"] + run.times["postprocess_ns"]
     return run.times[f"{name}_ns"]
@@ -81,7 +78,19 @@ def _stage_ns(run: Run, name: str) -> Array:
 
 def _facts(cell: Cell, report: Report) -> CellFacts:
     actual = report.facts.model_dump(exclude={"version"})
-    return requested(cell).model_copy(update=actual | {"input_shape": report.input_shape})
+    shapes = report.input_shapes
+    shown = {"input_shapes": shapes, "input_shape": next(iter(shapes.values()), None)}
+    return requested(cell).model_copy(update=actual | shown)
+
+
+def _device(times: Sequence[DeviceTimes]) -> DeviceTimes:
+    """The median over processes; null, and the first reason, where one of them has none."""
+    if reason := next((one.reason for one in times if one.median_ms is None), None):
+        return DeviceTimes(reason=reason)
+    return DeviceTimes(
+        median_ms=statistics.median(one.median_ms for one in times if one.median_ms is not None),
+        calls=sum(one.calls or 0 for one in times),
+    )
 
 
 def _memory(peaks: Sequence[MemoryPeaks]) -> Memory:
@@ -99,7 +108,7 @@ def _environment(runs: Sequence[Run], preempted: Sequence[Array]) -> Environment
     """Sums over processes, by the time or the calls that each of them measured."""
     noises = [run.report.noise for run in runs]
     seconds = sum(noise.seconds for noise in noises)
-    calls_ns = sum(int(_stage_ns(run, "end_to_end").sum()) for run in runs)
+    calls_ns = sum(int(stage_ns(run, "end_to_end").sum()) for run in runs)
     reasons = {name: text for noise in noises for name, text in noise.unavailable_reason.items()}
     stalled = [noise.psi_stalled_seconds for noise in noises if noise.psi_stalled_seconds is not None]
     stolen = [n.steal_percent * n.seconds for n in noises if n.steal_percent is not None]

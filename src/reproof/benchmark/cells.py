@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from reproof import environment
-from reproof.benchmark.settings import DeviceName, RuntimeName, Settings
+from reproof.benchmark.settings import DeviceName, PrecisionName, RuntimeName, Settings
 
 
 class Cell(BaseModel):
@@ -19,7 +18,7 @@ class Cell(BaseModel):
 
     runtime: RuntimeName
     device: DeviceName
-    precision: Literal["fp32"] = "fp32"
+    precision: PrecisionName = "fp32"
     batch_size: int
     threads: int
 
@@ -31,8 +30,10 @@ class Cell(BaseModel):
 
 def plan(settings: Settings) -> list[Cell]:
     """Return all cells, in the order in which the settings list their parts."""
-    parts = itertools.product(settings.runtimes, settings.devices, settings.batch_sizes, settings.threads)
-    return [Cell(runtime=r, device=d, batch_size=b, threads=t) for r, d, b, t in parts]
+    parts = itertools.product(
+        settings.runtimes, settings.devices, settings.precisions, settings.batch_sizes, settings.threads
+    )
+    return [Cell(runtime=r, device=d, precision=p, batch_size=b, threads=t) for r, d, p, b, t in parts]
 
 
 def order(cells: list[Cell], repeats: int, seed: int) -> list[tuple[int, Cell]]:

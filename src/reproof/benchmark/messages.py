@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,20 +15,30 @@ TIMES = "times.npz"
 OUTPUTS = "outputs.npz"
 """Names of the files in a worker's folder; the report is written last, so it stands for a whole result."""
 
+Value = str | int | float | bool | None
+
 
 class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Job(Message):
-    """One process: one cell, one repeat. All paths are absolute."""
+    """One process: one cell, one repeat. All paths are absolute.
 
+    `task` says what it is for: `measure` a cell; `blocks`: the same, but timed calls are made in blocks, each
+    when the parent says so; `profile` its operators; `convert` the ONNX model to the cell's precision.
+    """
+
+    task: Literal["measure", "blocks", "profile", "convert"] = "measure"
     cell: Cell
     rules: Rules
     root: Path
     batches: Path
     folder: Path
     onnx: Path | None
+    """In the cell's precision."""
+    conversion: dict[str, Value] | None = None
+    """What is known of it where it was made for this benchmark; `precision` is what it computes in."""
     checkpoint: Path | None
     loader: str | None
     preprocess: str | None
@@ -46,7 +57,7 @@ class Facts(Message):
     threads_intra_op: int
     threads_inter_op: int
     omp_num_threads: int | None
-    options: dict[str, str | int | float | bool | None]
+    options: dict[str, Value]
 
 
 class ColdTimes(Message):
@@ -85,17 +96,52 @@ class Noise(Message):
     unavailable_reason: dict[str, str] = {}
 
 
+class DeviceTimes(Message):
+    """The model's part of a call by the device's own clock, in a pass after the timed one."""
+
+    median_ms: float | None = None
+    calls: int | None = None
+    reason: str | None = None
+    """Why there is none."""
+
+
 class Report(Message):
     """What a worker measured, beside the arrays in its folder."""
 
     facts: Facts
-    input_shape: list[int]
+    input_shapes: dict[str, list[int]]
     cold: ColdTimes
     warmup_calls: int
     warmup_seconds: float
     warmed: bool
     memory: MemoryPeaks
     noise: Noise
+    device: DeviceTimes
+
+
+class Operator(Message):
+    """One kind of operator, over all calls of a profile."""
+
+    calls: int
+    total_ms: float
+    percent: float
+
+
+class Profile(Message):
+    """Where a cell's time goes, from a process of its own; null and the reason where it cannot be told."""
+
+    method: str | None = None
+    calls: int | None = None
+    operators: dict[str, Operator] = {}
+    """By name, those that took longest first."""
+    reason: str | None = None
+
+
+class Converted(Message):
+    """A model in another precision, and what is known of it."""
+
+    path: Path
+    facts: dict[str, Value]
 
 
 class Refusal(Message):

@@ -32,8 +32,8 @@ class Tally:
     def add(self, cell: Cell, seconds: float) -> None:
         self.seconds.setdefault(cell.name, []).append(seconds)
 
-    def progress(self, cells: Sequence[Cell], waiting: Sequence[Cell]) -> Progress:
-        """Return the state, with `waiting` the processes still to come, one entry each.
+    def progress(self, cells: Sequence[Cell], waiting: Sequence[Cell], done: int) -> Progress:
+        """Return the state, with `waiting` the processes still to come, one entry each, and `done` over.
 
         The estimate takes each cell at its own mean, one that has not run at the mean of all.
         """
@@ -44,8 +44,8 @@ class Tally:
         return Progress(
             cells_done=len(cells) - len(unfinished),
             cells=len(cells),
-            processes_done=len(every),
-            processes=len(every) + len(waiting),
+            processes_done=done,
+            processes=done + len(waiting),
             elapsed_s=monotonic() - self.began,
             remaining_s=sum(left, 0.0),
         )

@@ -1,7 +1,8 @@
-"""The result of a benchmark, version 1: what benchmark.json holds.
+"""The result of a benchmark, version 2: what benchmark.json holds.
 
 Cells are a mapping by name, and no list is empty or holds objects: DVC takes such a list for a plot. A field
-that could not be measured is null, and `unavailable_reason` of its group says why, by field.
+that could not be measured is null, and `unavailable_reason` of its group says why, by field. Version 1 had no
+`subject`, `profile`, `device`, `input_shapes` and `starts`, and its only precision was fp32.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from reproof.benchmark.cells import Cell
-from reproof.benchmark.messages import MemoryPeaks
+from reproof.benchmark.messages import DeviceTimes, MemoryPeaks, Profile
 from reproof.benchmark.settings import Rules
 
 LABEL = "Python-API latency"
@@ -31,6 +32,20 @@ class Provenance(Group):
     """Content digests of the artefacts that ran, such as `{"onnx": "sha256:…", "checkpoint": "sha256:…"}`."""
     params_digest: str | None
     harness_version: str
+
+
+class Measured(Group):
+    """What was run, as the `Subject` says it: paths relative to the project; null where it has none."""
+
+    onnx: str | None
+    checkpoint: str | None
+    loader: str | None
+    preprocess: str | None
+    postprocess: str | None
+    samples: str | None
+    """Null: inputs were made up, of random numbers that fit the model."""
+    samples_array: str | None
+    axes: dict[str, int]
 
 
 class Hardware(Group):
@@ -53,6 +68,8 @@ class Harness(Group):
     quick: bool
     seed: int
     rules: Rules
+    starts: int = 1
+    """More than one: it was stopped, and went on with what had been measured."""
 
 
 class Software(Group):
@@ -75,6 +92,8 @@ class CellFacts(Group):
     precision_actual: str | None = None
     batch_size: int
     input_shape: list[int] | None = None
+    """Of the first input; `input_shapes` has all, by name."""
+    input_shapes: dict[str, list[int]] | None = None
     threads_requested: int
     threads_intra_op: int | None = None
     threads_inter_op: int | None = None
@@ -185,6 +204,8 @@ class Numerics(Group):
     """The model's output against another cell's on the same inputs; null and the reason where impossible."""
 
     max_abs_diff_vs_reference: float | None
+    max_abs_reference: float | None = None
+    """The largest value of the reference, which gives the difference its scale."""
     reference: str | None
     unavailable_reason: str | None
 
@@ -203,14 +224,19 @@ class CellResult(Group):
     environment: Environment | None = None
     verdict: Verdict | None = None
     numerics: Numerics | None = None
+    device: DeviceTimes | None = None
+    """The model's part by the device's own clock; `stages` hold the wall's."""
+    profile: Profile | None = None
+    """Null where none was asked for."""
 
 
 class Result(Group):
     """A whole benchmark; write it with `files.write_json(path, result.model_dump(mode="json"))`."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     label: str = LABEL
     provenance: Provenance
+    subject: Measured
     hardware: Hardware
     software: Software
     cells: dict[str, CellResult]

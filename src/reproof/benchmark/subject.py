@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from reproof import npz
 from reproof.benchmark import references
 from reproof.errors import ReproofError
-
-BATCHES = 4
-"""Different batches a process cycles through: one alone would sit in the cache as no user's input does."""
 
 
 @dataclass(frozen=True)
@@ -23,67 +16,53 @@ class Subject:
 
     Args:
         root: the project's folder; processes run there.
-        samples: an .npz file with raw examples.
-        samples_array: name of the array in it; axis 0 counts the examples.
+        samples: an .npz file with raw examples. None: inputs that fit the ONNX model are made up, of
+            random numbers, and go into it as they are.
+        samples_array: name of the array in it; axis 0 counts the examples. None: each entry is one example,
+            named `0`, `1`, … (a batch is then a list of arrays of any shapes), or `0/<input>`, `0/<other>`,
+            … for the arrays that go into a model with several inputs as they are (a batch is then a mapping).
         onnx: the exported model, for onnxruntime; None leaves those cells unavailable.
         checkpoint: file or folder that `loader` takes, for torch; None leaves those cells unavailable.
-        loader: `src/model.py:load`: takes the checkpoint's path, returns a `torch.nn.Module`.
-        preprocess: `src/data.py:preprocess`: takes a raw batch, returns the model's input array.
+        loader: `src/model.py:load`: takes the checkpoint's path, returns a `torch.nn.Module`. None where the
+            checkpoint is TorchScript or a program of torch.export, which need no code.
+        preprocess: `src/data.py:preprocess`: takes a raw batch, returns the model's input array, or a
+            mapping from the model's inputs to arrays.
         postprocess: `src/data.py:postprocess`: takes the model's output array (a tuple of arrays where it
             has several outputs), returns arrays. None for either leaves the arrays as they are.
+        axes: sizes of made-up inputs along axes that may vary, by the axis's name.
     """
 
     root: Path
-    samples: Path
-    samples_array: str
+    samples: Path | None = None
+    samples_array: str | None = None
     onnx: Path | None = None
     checkpoint: Path | None = None
     loader: str | None = None
     preprocess: str | None = None
     postprocess: str | None = None
+    axes: Mapping[str, int] = field(default_factory=dict)
+
+    def references(self) -> list[str]:
+        """The functions in the project's scripts that it names."""
+        return [name for name in (self.loader, self.preprocess, self.postprocess) if name is not None]
 
 
 def check(subject: Subject) -> None:
     """Check all paths and references before the first process starts.
 
     Raises:
-        ReproofError: for a missing file, or a reference to no function in the project.
+        ReproofError: for a missing file, a reference to no function in the project, or no examples at all.
     """
     for path in (subject.onnx, subject.checkpoint, subject.samples):
         if path is not None and not (subject.root / path).exists():
-            raise ReproofError("no such file", where=path, hint="run the stage that makes it")
-    for reference in (subject.loader, subject.preprocess, subject.postprocess):
-        if reference is not None:
-            references.check(subject.root, reference)
-
-
-def write_batches(subject: Subject, batch_sizes: list[int], folder: Path) -> dict[int, Path]:
-    """Write `BATCHES` batches of each size as one .npy file, shape (BATCHES, batch, ...); return the files.
-
-    Examples repeat where there are fewer than a batch holds. Workers read these files, never all samples:
-    so every cell gets the same inputs, and its memory is its own.
-    """
-    samples = _samples(subject)
-    written = {}
-    for size in batch_sizes:
-        starts = [k * max(1, len(samples) // BATCHES) for k in range(BATCHES)]
-        index = (np.array(starts)[:, None] + np.arange(size)) % len(samples)
-        written[size] = folder / f"batches-{size}.npy"
-        np.save(written[size], samples[index])
-    return written
-
-
-def _samples(subject: Subject) -> npt.NDArray[Any]:
-    path = subject.root / subject.samples
-    archive = npz.read(path)
-    if subject.samples_array not in archive:
+            raise ReproofError(
+                "no such file", where=path, hint="check the name; in a project, run the stage that makes it"
+            )
+    for reference in subject.references():
+        references.check(subject.root, reference)
+    if subject.samples is None and subject.onnx is None:
         raise ReproofError(
-            "no such array",
-            where=subject.samples,
-            expected=subject.samples_array,
-            found=", ".join(archive),
+            "there are no examples to feed the model, and only of an ONNX model is it known what fits",
+            where=subject.checkpoint,
+            hint="name an .npz file with examples",
         )
-    array = archive[subject.samples_array]
-    if array.ndim == 0 or len(array) == 0:
-        raise ReproofError("no examples", where=f"{subject.samples}:{subject.samples_array}")
-    return np.asarray(array)

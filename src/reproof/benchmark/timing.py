@@ -65,7 +65,7 @@ def samples(capacity: int) -> Samples:
 
 def collect(
     pipeline: Pipeline,
-    batches: Sequence[npt.NDArray[Any]],
+    batches: Sequence[Any],
     into: Samples,
     *,
     min_calls: int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from reproof.benchmark.schema import Verdict
+from reproof.benchmark.schema import CellResult, Verdict
 
 MAX_HALF_WIDTH_PERCENT = 3.0
 MAX_PSI_PERCENT = 5.0
@@ -48,3 +48,14 @@ def judge(
     if cold := sum(not settled for settled in warmed):
         reasons["not_warmed"] = f"{cold} of {len(warmed)} processes"
     return Verdict(status="noisy" if reasons else "stable", reasons=reasons, unchecked=unchecked)
+
+
+def of_both(a: CellResult, b: CellResult) -> dict[str, str]:
+    """Return why either of two measured cells is not stable, as `a.<check>` and `b.<check>`."""
+    sides = (("a", a.verdict), ("b", b.verdict))
+    return {
+        f"{side}.{check}": text
+        for side, found in sides
+        if found is not None
+        for check, text in found.reasons.items()
+    }

@@ -6,13 +6,16 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reproof.cli.app import app
 from reproof.cli.revision import Rev, record_of
 from reproof.errors import ReproofError
+
+if TYPE_CHECKING:
+    from reproof.report.source import Source
 
 card = typer.Typer(
     no_args_is_help=True, help="Describe a run's model or data in a form that hubs and searches read."
@@ -38,11 +41,13 @@ def model(rev: Rev = None, output: Output = None) -> None:
 
     A file that this command has written is replaced; one of yours is left as it is.
     """
-    from reproof.cards import model as making
     from reproof.report import notes, source
+    from reproof.report.cards import model as making
 
     with record_of(rev) as (root, record):
-        text = making.text(source.read(record), notes.read(root / "notes"), root)
+        found = source.read(record)
+        _require_training(found)
+        text = making.text(found, notes.read(root / "notes"), root)
     _give(text, output, making.generated)
 
 
@@ -57,13 +62,25 @@ def data(rev: Rev = None, output: Output = None) -> None:
 
     A file that this command has written is replaced; one of yours is left as it is.
     """
-    from reproof.cards import data as making
     from reproof.report import notes, source
+    from reproof.report.cards import data as making
 
     with record_of(rev) as (root, record):
-        described = making.croissant(source.read(record), notes.read(root / "notes"))
+        found = source.read(record)
+        _require_training(found)
+        described = making.croissant(found, notes.read(root / "notes"))
     text = json.dumps(described, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     _give(text, output, lambda content: making.generated(_parsed(content)))
+
+
+def _require_training(found: Source) -> None:
+    """A card tells of a model that was trained here, and of the data that it was trained on."""
+    if found.examination is not None:
+        raise ReproofError(
+            "this run checked a model that somebody else made, and trained none",
+            expected="a run of the training recipe",
+            hint="its makers' own card describes it; reports/experiment.md says how it runs here",
+        )
 
 
 def _give(text: str, output: Path | None, generated: Callable[[str], bool]) -> None:

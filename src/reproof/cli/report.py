@@ -52,7 +52,7 @@ def report(
     copy of its record beside them, `record/`. --check lists what was not measured, not declared and not
     written, with what to do.
     """
-    from reproof import export_run
+    from reproof import file_names
     from reproof.report import gaps, render_all
 
     with record_of(rev) as (root, record):
@@ -60,7 +60,7 @@ def report(
             found = gaps(root, record)
             print(json.dumps([asdict(gap) for gap in found], indent=2) if as_json else _listed(found))
             raise typer.Exit(INCOMPLETE if strict and found else 0)
-        own = root / "results" / export_run.folder_name(rev) / "reports" if rev else root / "reports"
+        own = root / "results" / file_names.of_run(rev) / "reports" if rev else root / "reports"
         folder = own if output is None else Path.cwd() / output
         if output is not None:
             _check_ours(folder)

@@ -46,7 +46,8 @@ def export(
     folder = os.path.relpath(exported.folder, here)
     print(f"{folder}: run {exported.run_id} ({exported.status}) of commit {exported.commit[:10]}")
     print(f"{exported.files} files, {exported.size_bytes / 1e6:.1f} MB")
-    print(f"to run its config again: python src/train.py --config {shlex.quote(f'{folder}/config.yaml')}")
+    if (exported.folder / "checkpoint").exists():
+        print(f"to run its config again: python src/train.py --config {shlex.quote(f'{folder}/config.yaml')}")
 
 
 @app.command()

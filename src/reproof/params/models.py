@@ -68,6 +68,27 @@ class Report(Params):
     price: Price | None = None
 
 
+class Judged(Params):
+    """How a metric is compared: which way is better, and which difference makes none in practice.
+
+    Such as `{better: higher, margin: 0.005}`; the margin has the metric's own unit.
+    """
+
+    better: Literal["higher", "lower"]
+    margin: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class Comparison(Params):
+    """How runs are compared, said before they ran; no stage computes anything from it.
+
+    `metrics` are short names of `summary`, or full ones such as `evaluate.test.f1`. `fail_on_regression`
+    makes a headline metric that got worse an error in CI.
+    """
+
+    metrics: dict[str, Judged] = Field(default_factory=dict)
+    fail_on_regression: bool = False
+
+
 class RunParams(Params):
     """What every run has; the user's own model adds its blocks to it.
 
@@ -75,7 +96,7 @@ class RunParams(Params):
     `{accuracy: evaluate.test.accuracy}`. `links` are addresses that no machine can know, such as a
     dashboard's. Threads are pinned because another number of them gives other bits. `environment` says
     what becomes of packages that are not those of requirements.lock: a warning, or an error. `report`
-    holds what documents print and nobody can measure.
+    holds what documents print and nobody can measure. `comparison` says which way each metric is better.
     """
 
     seed: int = Field(ge=0, lt=2**32)
@@ -86,3 +107,4 @@ class RunParams(Params):
     summary: dict[str, str]
     links: dict[str, str] = Field(default_factory=dict)
     report: Report = Report()
+    comparison: Comparison = Comparison()

@@ -312,6 +312,7 @@ def _problem(detail: dict[str, Any], root: yaml.Node, model: type[BaseModel], sh
     if detail["type"] == "bool_type":
         detail["msg"] = "true or false"  # YAML 1.2: `yes` and `on` are words
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = re.sub(r"^List should have (.*) after validation, not (\d+)$", r"\1", message)
     given = detail["input"]
     if detail["type"] == "value_error" and isinstance(given, dict):
         return f"{shown}:{line}: {key}: expected {message}"  # the model's own words, on several keys

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from reproof import digest
+from reproof import digest, recorded
 from reproof.invocation import LATEST
 from reproof.report.subjects import Subject
 
@@ -29,13 +29,12 @@ class Artefact:
 
 def of(subject: Subject) -> list[Artefact]:
     """Return the inputs and artefacts of a run, by path; what lies in a folder that is named counts as it."""
-    digests = subject.source.digests or {}
-    inputs, made = (_words(digests.get(key)) for key in ("inputs", "artefacts"))
+    inputs, made = _digests(subject, "inputs"), _digests(subject, "artefacts")
     folder = subject.folder
     for name in _OF_SUMMARIZE:
         path = f"{LATEST}/{name}"
-        if path not in made and (folder / path).is_file():
-            made[path] = digest.digest(folder / path)
+        if path not in made and (held_here := subject.source.file(name)):
+            made[path] = digest.digest(held_here)
     held, sizes = _holders(folder), _sizes(folder)
     found = []
     for path, content in sorted((inputs | made).items()):
@@ -92,9 +91,9 @@ def _stages(path: Path) -> Iterator[dict[str, Any]]:
             yield stage
 
 
-def _words(value: Any) -> dict[str, str]:
-    found = value if isinstance(value, dict) else {}
-    return {str(path): str(content) for path, content in found.items()}
+def _digests(subject: Subject, kind: str) -> dict[str, str]:
+    found = recorded.mapping(subject.source.digests, kind)
+    return {path: str(content) for path, content in found.items()}
 
 
 def held_by_dvc(subject: Subject, path: str) -> bool:
@@ -104,4 +103,4 @@ def held_by_dvc(subject: Subject, path: str) -> bool:
 
 def digest_of(subject: Subject, path: str) -> str | None:
     """Return the digest that a run recorded of one of its files."""
-    return _words((subject.source.digests or {}).get("artefacts")).get(path)
+    return _digests(subject, "artefacts").get(path)

@@ -31,8 +31,10 @@ _REFERENCES = {
 
 def context(source: Source, notes: Notes, gaps: list[Gap]) -> dict[str, Any]:
     """Return the values of the template, by name."""
-    evaluation = source.evaluation
-    facts = source.facts("train")
+    evaluation = source.evaluation or {}
+    test = evaluation.get("splits", {}).get("test")
+    facts, use = source.facts("train"), training.use(source)
+    architecture = facts.get("architecture") or _older_architecture(facts)
     return {
         "title": title(source),
         "tags": [*_TAGS, *(tag for tag in source.declared.tags if tag not in _TAGS)],
@@ -51,29 +53,29 @@ def context(source: Source, notes: Notes, gaps: list[Gap]) -> dict[str, Any]:
         "target": _target(source),
         "kind": results.kind(source),
         "chain": _chain(facts.get("architecture")),
-        "architecture": facts.get("architecture") or _older_architecture(facts),
-        "layer_counts": _counts(facts.get("architecture") or _older_architecture(facts)),
+        "architecture": architecture,
+        "layer_counts": _counts(architecture),
         "dropout": _dropout(facts.get("architecture")),
         "models": results.models(source),
         "metrics": results.metrics(source),
         "task": results.task(source),
-        "test": (evaluation or {}).get("splits", {}).get("test"),
-        "split_examples": (evaluation or {}).get("splits", {}).get("test", {}).get("examples"),
+        "test": test,
+        "split_examples": (test or {}).get("examples"),
         "comparisons": {
             name: baseline["comparison"]
-            for name, baseline in ((evaluation or {}).get("baselines") or {}).items()
+            for name, baseline in (evaluation.get("baselines") or {}).items()
             if baseline.get("comparison")
         },
         "claim": _claim(source),
-        "bootstrap": (evaluation or {}).get("bootstrap"),
-        "confused": list(((evaluation or {}).get("confused") or {}).values()),
-        "calibration": (evaluation or {}).get("calibration"),
+        "bootstrap": evaluation.get("bootstrap"),
+        "confused": list((evaluation.get("confused") or {}).values()),
+        "calibration": evaluation.get("calibration"),
         "hyperparameters": training.hyperparameters(source),
         "train_facts": facts,
         "steps": facts.get("steps"),
         "continued": source.meta["stages"].get("train", {}).get("continued"),
-        "use": training.use(source),
-        "train_use": next((use for use in training.use(source) if use.stage == "train"), None),
+        "use": use,
+        "train_use": next((one for one in use if one.stage == "train"), None),
         "cost": training.cost(source),
         "measured_cells": [
             cell

@@ -11,6 +11,7 @@ from typing import Any
 
 from reproof import files, redact
 from reproof.errors import ReproofError
+from reproof.file_names import slug
 from reproof.recorded import Run
 from reproof.report import (
     addresses,
@@ -18,12 +19,12 @@ from reproof.report import (
     notes,
     previous_record,
     record_parts,
+    results,
     templating,
     training,
     web,
     words,
 )
-from reproof.report.file_names import slug
 from reproof.report.markdown import code, text
 from reproof.report.source import Source
 from reproof.report.subjects import Subject, open_run
@@ -115,7 +116,7 @@ def _context(root: Path, path: Path, title: str, subjects: list[Subject]) -> dic
         "scores": rows,
         "headline": _headline(source, intervals),
         "baselines": record_parts.baselines(source),
-        "findings": record_parts.findings(source),
+        "findings": results.findings(source),
         "previous": previous,
         "previous_link": _relative(previous.path, path.parent) if previous else None,
         "differences": previous_record.differences(previous, run, metrics, intervals) if previous else [],
@@ -128,7 +129,6 @@ def _context(root: Path, path: Path, title: str, subjects: list[Subject]) -> dic
             else f"[{text(name)}](<{up}/{web.quoted(name)}>)"
         ),
         "report_of": report.run if (report := previous_record.read(root / "reports/experiment.md")) else None,
-        "signed": _signed,
         "dataset_address": lambda value: web.dataset(value, root),
         **words.functions(source, notes.read(root / "notes"), ()),
     }
@@ -144,9 +144,3 @@ def _headline(source: Source, intervals: Mapping[str, Any]) -> list[dict[str, An
         path = str(source.params.get(f"summary.{short}", short))
         found.append({"name": short, "path": path, "value": value, "interval": intervals.get(path)})
     return found
-
-
-def _signed(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return (f"{value:+.4f}" if value == 0 or abs(value) >= 1e-4 else f"{value:+.2g}").replace("-", "−")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reproof import redact
@@ -61,7 +61,28 @@ def score(value: Any) -> str:
         return _MISSING
     if not _is_number(value):
         return text(value)
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
+    words = f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
+    return f"−{words[1:]}" if words.startswith("-") else words
+
+
+def signed(value: float | None) -> str:
+    """Return a difference with its sign, to four decimals; a very small one to two significant digits."""
+    if value is None:
+        return _MISSING
+    return (f"{value:+.4f}" if value == 0 or abs(value) >= 1e-4 else f"{value:+.2g}").replace("-", "−")
+
+
+def between(interval: Sequence[float] | None, digits: int | None = None, *, with_sign: bool = False) -> str:
+    """Return an interval as `low to high`, as scores, differences, or numbers to `digits` digits."""
+    if not interval:
+        return _MISSING
+    shown = (signed(end) if with_sign else number(end, digits) if digits else score(end) for end in interval)
+    return " to ".join(shown)
+
+
+def yes_no(value: bool | None) -> str:
+    """Return whether something holds, as words."""
+    return "not known" if value is None else "yes" if value else "**no**"
 
 
 def size(count: float | None) -> str:
@@ -121,19 +142,12 @@ def sentence(value: str) -> str:
     return text(words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?", ":")) else "."))
 
 
-def linked(value: str) -> str:
-    """Return an http(s) address as a link, anything else as plain words."""
-    address = redact.url(str(value))
-    if not re.fullmatch(r"https?://[^\s<>]+", address):
-        return text(value)
-    return f"[{text(address)}](<{address.replace('|', '%7C')}>)"  # a pipe would end a table's cell
-
-
 def p_value(probability: float) -> str:
     """Return a p-value to two significant digits; a very small one as a bound."""
     return "p < 0.0001" if probability < 1e-4 else f"p = {probability:.2g}"
 
 
-_ALL = (text, code, number, score, size, duration, time, value, metric_name, linked, p_value, plain, sentence)
-FILTERS = {function.__name__: function for function in _ALL}
+_NUMBERS = (number, score, signed, between, size, duration, time, p_value, yes_no)
+_WORDS = (text, code, value, metric_name, plain, sentence)
+FILTERS = {function.__name__: function for function in (*_NUMBERS, *_WORDS)}
 """What templates call, by name."""

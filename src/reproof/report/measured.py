@@ -60,7 +60,11 @@ def _under_stress(source: Source, name: str, value: float) -> Measured:
 
 def _benchmarked(source: Source, name: str, value: float) -> Measured:
     result = source.benchmark or {}
-    cell = result.get("cells", {}).get(name.removesuffix(".latency_ms"), {})
+    cells = result.get("cells", {})
+    if name in ("latency_ms", "throughput"):  # of the recipe inference: of the first cell that was measured
+        first = next((key for key, each in cells.items() if each["status"] == "measured"), "")
+        name = f"{first}.{name}"
+    cell = cells.get(name.rpartition(".")[0], {})
     if not cell:
         return Measured(value, None, "recorded by the stage benchmark")
     stages = cell.get("stages") or {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from reproof import history, siblings
@@ -18,17 +17,13 @@ NO_HISTORY = (
 _MOST_ROWS = 30
 
 
-def context(source: Source, path: Path) -> dict[str, Any]:
+def context(source: Source, runs: list[Run]) -> dict[str, Any]:
     """Return the values of a template that speak of other runs.
 
     Args:
         source: this run.
-        path: the history file; it may be absent.
-
-    Raises:
-        ReproofError: when it cannot be read.
+        runs: of the history file; this one is among them or not.
     """
-    runs = history.read(path) if path.is_file() else []
     own = history.of_results(source.results)
     others = [run for run in runs if own and run.run_id != own.run_id]
     found: dict[str, Any] = {"no_history": NO_HISTORY, "seeds": None, "ablations": None, "sweep": None}

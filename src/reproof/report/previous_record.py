@@ -12,7 +12,7 @@ from typing import Any
 from reproof import params, redact
 from reproof.errors import ReproofError
 from reproof.plain import plain
-from reproof.recorded import Run
+from reproof.recorded import Run, mapping, number, words
 
 SCHEMA_VERSION = 1
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
@@ -98,13 +98,13 @@ def read(path: Path) -> Front | None:
         started=str(front.get("started") or front.get("date") or ""),
         run=front["run"],
         runs=tuple(map(str, runs)) if isinstance(runs, list) and runs else (front["run"],),
-        data=_words(front.get("data")),
-        fingerprint=_words(front.get("fingerprint")),
-        metrics={str(k): v for k, v in _mapping(metrics).items() if _is_number(v)},
+        data=words(front.get("data")),
+        fingerprint=words(front.get("fingerprint")),
+        metrics={str(k): v for k, v in mapping(metrics).items() if number(v) is not None},
         intervals={
             str(name): (pair[0], pair[1])
-            for name, pair in _mapping(intervals).items()
-            if isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair))
+            for name, pair in mapping(intervals).items()
+            if isinstance(pair, list) and len(pair) == 2 and None not in map(number, pair)
         },
     )
 
@@ -150,15 +150,3 @@ def _said(
     if theirs[0] <= own[1] and own[0] <= theirs[1]:
         return f"the 95% intervals over {over} overlap: it may be chance"
     return f"the 95% intervals over {over} do not overlap: these two models differ, one seed each"
-
-
-def _mapping(value: Any) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
-
-
-def _words(value: Any) -> str | None:
-    return value if isinstance(value, str) else None

@@ -10,7 +10,7 @@ from typing import Any
 from reproof import recorded, siblings
 from reproof.recorded import Run
 from reproof.report import addresses, artefacts, measured, results, web
-from reproof.report.markdown import code, number, score, text
+from reproof.report.markdown import between, code, number, score, text
 from reproof.report.source import Source
 from reproof.report.subjects import Subject
 
@@ -43,16 +43,16 @@ def related(source: Source, run: Run) -> list[str]:
         kind = "-/merge_requests" if remote and "gitlab" in remote else "pull"
         label = f"#{run.pull_request}"
         address = f"{remote}/{kind}/{run.pull_request}" if remote else None
-        found.append(web.link(label, address) if web.address(address) else text(label))
-    return found + [web.link(name, link) for name, link in _links(run).items() if _is_related(name, link)]
+        found.append(web.linked(address, label) if web.address(address) else text(label))
+    return found + [web.linked(link, name) for name, link in _links(run).items() if _is_related(name, link)]
 
 
 def dashboards(run: Run) -> list[str]:
     """Return the other links of a run, as Markdown: dashboards, logs, the model."""
-    own = [web.link(name, link) for name, link in _links(run).items() if not _is_related(name, link)]
+    own = [web.linked(link, name) for name, link in _links(run).items() if not _is_related(name, link)]
     job = run.links.get("job")
     address = web.address(job.get("url")) if isinstance(job, dict) else None
-    return [*own, *([web.link("job", address)] if address else [])]
+    return [*own, *([web.linked(address, "job")] if address else [])]
 
 
 def _links(run: Run) -> dict[str, str]:
@@ -99,8 +99,8 @@ def _optimiser(source: Source) -> str:
 
 def _logged(source: Source) -> dict[str, Any]:
     """What the training logged of kind `derived`: params.ndjson, where it lies in the workspace."""
-    path = source.results / "params.ndjson"
-    for line in path.read_bytes().splitlines() if path.is_file() else ():
+    path = source.file("params.ndjson")
+    for line in path.read_bytes().splitlines() if path else ():
         record = recorded.json_of(line)
         if record.get("kind") == "derived" and isinstance(record.get("params"), dict):
             return dict(record["params"])
@@ -135,14 +135,7 @@ def scores(source: Source) -> tuple[list[str], list[Row]]:
 def _cell(found: results.Score | None) -> str:
     if found is None or found.value is None:
         return "–"
-    between = f" ({score(found.interval[0])} to {score(found.interval[1])})" if found.interval else ""
-    return f"{score(found.value)}{between}"
-
-
-def findings(source: Source) -> list[str]:
-    """Return what the numbers say; nothing where a project's own evaluation does not count its examples."""
-    splits = (source.evaluation or {}).get("splits", {}).values()
-    return results.findings(source) if all("examples" in split for split in splits) else []
+    return score(found.value) + (f" ({between(found.interval)})" if found.interval else "")
 
 
 def baselines(source: Source) -> list[dict[str, Any]]:
@@ -178,10 +171,8 @@ def shown_by_the_record(subject: Subject) -> list[str]:
     lock = meta.get("requirements_lock") or {}
     if lock.get("differences"):
         found.append(f"Packages differ from requirements.lock: {', '.join(map(code, lock['differences']))}")
-    leaked = (subject.source.facts("prepare").get("quality") or {}).get("duplicates_across") or {}
-    if count := sum(leaked.values()):
-        found.append(f"{number(count)} examples stand in more than one split")
-    return found
+    leakage = results.leakage(subject.source)
+    return [*found, leakage] if leakage else found
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,14 @@ from typing import Any
 import jinja2
 
 from reproof import files, history
+from reproof.recorded import Run
 from reproof.report import (
+    cards,
     experiment,
     figures,
     inference,
     missing,
+    model_check,
     notes,
     others,
     page,
@@ -38,12 +40,11 @@ class _Report:
     source: Source
     notes: Notes
     figures: list[Figure]
-    gaps: list[Gap]
     context: dict[str, Any]
     templates: jinja2.Environment
 
-    def fill(self, document: str, own: dict[str, Any]) -> str:
-        return templating.fill(self.templates, f"{document}.md.jinja", self.context | own)
+    def fill(self, document: str, own: Mapping[str, Any] | None = None) -> str:
+        return templating.fill(self.templates, f"{document}.md.jinja", self.context | dict(own or {}))
 
 
 def render(root: Path, results: Path, destination: Path) -> None:
@@ -59,13 +60,15 @@ def render(root: Path, results: Path, destination: Path) -> None:
             template of the project's cannot be filled.
     """
     report = _read(root, results)
-    text = places.moved(_experiment(report), root, results, destination.parent)
-    _draw(report, destination.parent / "figures")
+    text = places.moved(report.fill("experiment"), root, results, destination.parent)
+    figures.redraw(report.figures, destination.parent / "figures")
     files.write_text(destination, text)
 
 
 def render_all(root: Path, results: Path, folder: Path) -> list[Path]:
     """Write every document of a run: experiment.md, inference.md, index.html, the cards, `figures/`.
+
+    Of a run of the recipe inference these are others: see `model_check.write`.
 
     Args:
         root: the project, for its notes and templates.
@@ -78,15 +81,18 @@ def render_all(root: Path, results: Path, folder: Path) -> list[Path]:
     Raises:
         ReproofError: as `render` does.
     """
-    from reproof import cards
-
+    if model_check.is_one(results):
+        return model_check.write(root, results, folder)
     report = _read(root, results)
-    texts = {"experiment": _experiment(report), "inference": _inference(report)}
+    texts = {
+        "experiment": report.fill("experiment"),
+        "inference": report.fill("inference", inference.context(report.source, report.notes)),
+    }
     texts["model_card"] = cards.model.text(report.source, report.notes, root)
     texts = {name: places.moved(text, root, results, folder) for name, text in texts.items()}
     # Nothing is written before everything is rendered: a mistake in a template leaves the last report whole.
     places.bring(root, results, folder)
-    _draw(report, folder / "figures")
+    figures.redraw(report.figures, folder / "figures")
     for name, text in texts.items():
         files.write_text(folder / f"{name}.md", text)
     files.write_json(folder / "croissant.json", cards.data.croissant(report.source, report.notes))
@@ -106,22 +112,24 @@ _TITLES = {"experiment": "Experiment", "inference": "Inference", "model_card": "
 
 def gaps(root: Path, results: Path) -> list[Gap]:
     """Return what the documents of a run lack: what was not measured, not declared, not written."""
-    found = source.read(results)
-    return missing.gaps(found, notes.read(root / "notes"), has_history=_has_history(root))
+    if model_check.is_one(results):
+        return model_check.gaps(root, results)
+    runs = _runs(root)
+    return missing.gaps(source.read(results), notes.read(root / "notes"), has_history=len(runs) > 1)
 
 
 def _read(root: Path, results: Path) -> _Report:
-    found, written = source.read(results), notes.read(root / "notes")
+    found, written, runs = source.read(results), notes.read(root / "notes"), _runs(root)
     drawn = figures.of(found)
-    lacking = missing.gaps(found, written, has_history=_has_history(root))
-    return _Report(
-        found,
-        written,
-        drawn,
-        lacking,
-        _values(found) | words.functions(found, written, drawn) | others.context(found, root / history.FILE),
-        templating.environment(root),
+    lacking = missing.gaps(found, written, has_history=len(runs) > 1)
+    context = (
+        _values(found)
+        | words.functions(found, written, drawn)
+        | others.context(found, runs)
+        | experiment.context(found, written, lacking)
+        | {"curves": [figure for figure in drawn if figure.is_curve]}
     )
+    return _Report(found, written, drawn, context, templating.environment(root))
 
 
 def _values(found: Source) -> dict[str, Any]:
@@ -143,29 +151,6 @@ def _values(found: Source) -> dict[str, Any]:
     }
 
 
-def _experiment(report: _Report) -> str:
-    own = experiment.context(report.source, report.notes, report.gaps)
-    own["curves"] = [figure for figure in report.figures if figure.is_curve]
-    return report.fill("experiment", own)
-
-
-def _inference(report: _Report) -> str:
-    shared = experiment.context(report.source, report.notes, report.gaps)
-    return report.fill("inference", shared | inference.context(report.source, report.notes))
-
-
-def _has_history(root: Path) -> bool:
+def _runs(root: Path) -> list[Run]:
     path = root / history.FILE
-    return path.is_file() and len(history.read(path)) > 1
-
-
-def _draw(report: _Report, folder: Path) -> None:
-    """Draw all figures beside, then put them in the place of the last ones."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".figures-") as beside:
-        drawn = Path(beside) / "figures"
-        drawn.mkdir()
-        figures.write(report.figures, drawn)
-        if folder.exists():
-            shutil.rmtree(folder)
-        drawn.replace(folder)
+    return history.read(path) if path.is_file() else []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reproof.report import objectives
-from reproof.report.markdown import metric_name, number, p_value, score, text
+from reproof.report.markdown import between, metric_name, number, p_value, score, signed, text
 from reproof.report.source import Source
 
 _NOT_SCORES = ("examples", "confusion_matrix", "per_class", "intervals", "residuals")
@@ -137,14 +137,14 @@ def _quality(source: Source) -> Iterator[str]:
     if not name or not difference:
         return
     low_high = difference.get("interval")
-    words = f"Beside {text(name)}, the strongest baseline, that is {_signed(difference['difference'])}"
+    words = f"Beside {text(name)}, the strongest baseline, that is {signed(difference['difference'])}"
     if not low_high:
         yield f"{words}; the difference has no interval: {text(difference.get('missing_reason'))}."
         return
     mcnemar = (baseline.get("comparison") or {}).get("mcnemar") or {}
     p = mcnemar.get("p_value") if metric == "accuracy" else None
     said = f", exact McNemar {p_value(p)}" if p is not None else ""
-    yield f"{words}{_between(low_high, signed=True)}{said}: {_told_apart(low_high, metric, p)}."
+    yield f"{words}{_between(low_high, with_sign=True)}{said}: {_told_apart(low_high, metric, p)}."
 
 
 def _told_apart(interval: list[float], metric: str, p: float | None) -> str:
@@ -156,20 +156,38 @@ def _told_apart(interval: list[float], metric: str, p: float | None) -> str:
     return f"on these examples the model is {'better' if better else '**worse**'}"
 
 
+def leaked(source: Source) -> str | None:
+    """Return which examples stand in several splits, as words; '' where none does, None where nobody counted.
+
+    Only exact duplicates are known: equal features. Older records count those of pairs of splits alone.
+    """
+    quality = source.facts("prepare").get("quality") or {}
+    elsewhere, shared = quality.get("examples_in_other_splits"), quality.get("duplicates_across")
+    if isinstance(elsewhere, Mapping):
+        sizes = (source.split_manifest or {}).get("sizes") or {}
+        # The test split first: its scores are what leakage makes too good.
+        named = sorted(filter(elsewhere.get, elsewhere), key=lambda name: name != "test")
+        of = {name: f" of {number(sizes[name])}" if name in sizes else "" for name in named}
+        parts = [f"{number(elsewhere[name])}{of[name]} {name} examples" for name in named]
+        return f"{', '.join(parts)} also stand in another split" if parts else ""
+    if isinstance(shared, Mapping):
+        count = sum(shared.values())
+        words = "distinct example" if count == 1 else "distinct examples"
+        return f"{number(count)} {words} shared by two splits" if count else ""
+    return None
+
+
+def leakage(source: Source) -> str | None:
+    """Return the same as a Markdown sentence; None where no example does, or nobody counted."""
+    found = leaked(source)
+    return f"**{text(found)}**: scores on these are too good." if found else None
+
+
 def _data(source: Source) -> Iterator[str]:
-    quality = source.facts("prepare").get("quality")
-    if not quality:
-        return
-    if not sum(quality["duplicates_across"].values()):
+    if leaked(source) == "":
         yield "No example stands in more than one split: none was seen, as it is, before it was tested on."
-        return
-    elsewhere = (quality.get("examples_in_other_splits") or {}).get("test")
-    if elsewhere is None:
-        yield "**Splits share examples**: scores on those are too good (2.3)."
-        return
-    sizes = (source.split_manifest or {}).get("sizes", {})
-    of = f" of {number(sizes['test'])}" if "test" in sizes else ""
-    yield f"**{number(elsewhere)}{of} test examples also stand in another split**: their scores are too good."
+    elif said := leakage(source):
+        yield said
 
 
 def _objectives(source: Source) -> Iterator[str]:
@@ -223,15 +241,10 @@ def _speed(source: Source) -> Iterator[str]:
     )
 
 
-def _between(interval: Any, *, signed: bool = False, unit: str = "") -> str:
+def _between(interval: Any, *, with_sign: bool = False, unit: str = "") -> str:
     if not interval:
         return ""
-    low, high = (_signed(end) if signed else number(end, 3) if unit else score(end) for end in interval)
-    return f" (95% interval {low} to {high}{unit})"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.4f}".replace("-", "−")
+    return f" (95% interval {between(interval, 3 if unit else None, with_sign=with_sign)}{unit})"
 
 
 def _article(metric: str) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from reproof import files, params
+from reproof import files, params, recorded
 from reproof.errors import ReproofError
+from reproof.invocation import LATEST
 from reproof.params import Report, comments
 from reproof.report import unended
 
 STAGES = ("prepare", "train", "export", "evaluate", "benchmark", "robustness")
-
 
 NEEDED = ("meta.json", "summary.json")
 """Of a record, beside the params: a run that failed has no config.yaml of its own."""
@@ -25,14 +25,6 @@ _EMPTY_STAGE: dict[str, Any] = {
     "pinned": None,
     "status": "not known",
 }
-_MAKES_INPUTS = ("prepare", "train", "export")
-_FILES = {
-    "prepare": ("split_manifest", "split_checksums"),
-    "evaluate": ("evaluation",),
-    "benchmark": ("benchmark",),
-    "robustness": ("robustness",),
-}
-"""What each stage leaves beside its record."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,8 @@ class Source:
         blocks: the same, nested.
         rationale: the comment beside each param, by its flat name.
         declared: the block `report` of the params.
-        stages: the stages' own records, by name.
+        stages: the stages' own records, by name, in their order.
+        outs: what of a record that broke off is its own; None where all of it is (see `unended.own`).
     """
 
     results: Path
@@ -62,6 +55,14 @@ class Source:
     split_manifest: dict[str, Any] | None
     split_checksums: dict[str, Any] | None
     digests: dict[str, Any] | None
+    examination: dict[str, Any] | None
+    inference: dict[str, Any] | None
+    outs: frozenset[str] | None
+
+    def file(self, name: str) -> Path | None:
+        """Return a file of the record, by its path in it; None where there is none of this run."""
+        path = self.results / name
+        return path if path.is_file() and _is_own(name, self.outs) else None
 
     @property
     def dataset(self) -> str:
@@ -88,7 +89,8 @@ def read(results: Path) -> Source:
     Raises:
         ReproofError: when it lacks meta.json, summary.json or its params, or one is unreadable.
     """
-    config = _config(results)
+    meta = _object(results / "meta.json") or {}
+    config = _config(results, meta)
     absent = [name for name in NEEDED if not (results / name).is_file()]
     if absent or config is None:
         raise ReproofError(
@@ -100,16 +102,14 @@ def read(results: Path) -> Source:
         )
     text = config.read_bytes()
     raw, node = params.parse(text, config)
-    records = {n: _object(results / "stages" / f"{n}.json") for n in STAGES}
-    found = {name: _EMPTY_STAGE | record for name, record in records.items() if record}
-    meta = _object(results / "meta.json") or {}
-    stages = _of_this_run(meta, found)
-    files_of = {
-        name: _object(results / f"{name}.json") if stage in stages or stage not in found else None
-        for stage, names in _FILES.items()
-        for name in names
-    }
-    ended = meta.get("status") not in ("failed", "in_progress")
+    names = [name for name in recorded.files_of(results)[1] if name not in recorded.NOT_STAGES]
+    found = {name: _object(results / "stages" / f"{name}.json") for name in names}
+    records = {name: _EMPTY_STAGE | record for name, record in found.items() if record}
+    stages, outs = unended.own(results, meta, records)
+
+    def part(name: str) -> dict[str, Any] | None:
+        return _object(results / f"{name}.json") if _is_own(f"{name}.json", outs) else None
+
     return Source(
         results=results,
         params=params.flatten(raw),
@@ -119,41 +119,29 @@ def read(results: Path) -> Source:
         meta=unended.whole(meta, stages, raw),
         summary={"status": meta.get("status"), "metrics": {}, "runtime_seconds": None}
         | (_object(results / "summary.json") or {}),
-        stages=stages,
-        evaluation=files_of["evaluation"],
-        benchmark=files_of["benchmark"],
-        robustness=files_of["robustness"],
-        split_manifest=files_of["split_manifest"],
-        split_checksums=files_of["split_checksums"],
-        digests=_object(results / "digests.json") if ended else None,
+        stages=dict(stages),
+        evaluation=part("evaluation"),
+        benchmark=part("benchmark"),
+        robustness=part("robustness"),
+        split_manifest=part("split_manifest"),
+        split_checksums=part("split_checksums"),
+        digests=part("digests"),
+        examination=part("examination"),
+        inference=part("inference"),
+        outs=outs,
     )
 
 
-def _config(results: Path) -> Path | None:
-    """The run's params file; of a run that failed, the project's own: no stage has copied it yet."""
-    own, projects = results / "config.yaml", results.parent.parent / "params.yaml"
-    meta = _object(results / "meta.json") or {}
-    ended = meta.get("status") not in ("failed", "in_progress")
-    return (
-        own
-        if own.is_file() and (ended or not projects.is_file())
-        else projects
-        if projects.is_file()
-        else None
-    )
+def _config(results: Path, meta: dict[str, Any]) -> Path | None:
+    """The run's params file; of a run that broke off, the project's own: no stage has copied it yet."""
+    places = [results / "config.yaml", results.parents[1] / "params.yaml"]
+    found = places if recorded.is_whole(meta) else reversed(places)
+    return next((path for path in found if path.is_file()), None)
 
 
-def _of_this_run(meta: dict[str, Any], stages: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The records without those that an earlier run left: where a run fails, DVC keeps what it had after it.
-
-    A stage that makes what others read, and failed, leaves theirs about another model or other data.
-    """
-    failed = (meta.get("error") or {}).get("stage")
-    if failed not in _MAKES_INPUTS or failed not in stages:
-        return stages
-    after = STAGES[STAGES.index(failed) + 1 :]
-    began = str(stages[failed].get("start_time"))
-    return {n: r for n, r in stages.items() if n not in after or str(r.get("start_time")) > began}
+def _is_own(name: str, outs: frozenset[str] | None) -> bool:
+    path = f"{LATEST}/{name}"
+    return outs is None or any(path == out or path.startswith(f"{out}/") for out in outs)
 
 
 def _object(path: Path) -> dict[str, Any] | None:

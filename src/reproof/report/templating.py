@@ -11,6 +11,7 @@ import jinja2
 
 from reproof.errors import ReproofError
 from reproof.report.markdown import FILTERS
+from reproof.report.web import linked
 
 OWN = "templates"
 """The project's folder of templates: one of the same name as ours takes its place."""
@@ -34,7 +35,7 @@ def environment(root: Path | None) -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 (Markdown: values pass one of our filters instead)  # nosec B701
     )
-    made.filters |= FILTERS
+    made.filters |= FILTERS | {"linked": linked}
     return made
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from reproof import files, history, unfinished
 from reproof.errors import ReproofError
+from reproof.file_names import slug
 from reproof.git_objects import Objects, objects
 from reproof.history import Found, History
 from reproof.recorded import Run
 from reproof.report import page, templating, web
-from reproof.report.file_names import slug
-from reproof.report.markdown import code, score, text
+from reproof.report.markdown import between, code, score, text
 from reproof.report.training_rows import STATUSES, Evaluation, Row, of_git, of_registry, sections
 from reproof.unfinished import Unfinished
 
@@ -53,7 +53,6 @@ def write(root: Path, experiment: str | None = None) -> Log:
     rows.sort(key=lambda row: (row.run.start_time or "", row.run.run_id))
     markdown = files.inside(root, f"{FOLDER}/{slug(name)}.md", where=FOLDER)
     environment = templating.environment(root)
-    environment.filters["link"] = lambda value, label: web.link(label, value)
     for escape in (code, text):  # the same names and values stand in hundreds of runs
         environment.filters[escape.__name__] = functools.lru_cache(maxsize=4096)(escape)
     written = templating.fill(environment, TEMPLATE, _context(root, name, rows, known))
@@ -154,7 +153,7 @@ def _job(run: Run) -> str:
     if not isinstance(job, dict):
         return "Not recorded: the run ended before it was."
     if web.address(job.get("url")):
-        return web.link("Run Logs", job["url"])
+        return web.linked(job["url"], "Run Logs")
     ran_as = {
         "slurm": "Slurm job",
         "huggingface": "Hugging Face job",
@@ -168,6 +167,4 @@ def _job(run: Run) -> str:
 
 
 def _evaluated(one: Evaluation) -> str:
-    return score(one.score) + (
-        f" ({score(one.interval[0])} to {score(one.interval[1])})" if one.interval else ""
-    )
+    return score(one.score) + (f" ({between(one.interval)})" if one.interval else "")

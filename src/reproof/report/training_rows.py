@@ -12,7 +12,7 @@ from reproof import recorded
 from reproof.git_objects import Objects
 from reproof.history import Found
 from reproof.invocation import LATEST
-from reproof.recorded import Get, Run
+from reproof.recorded import Get, Run, mapping, words
 from reproof.report.markdown import code
 from reproof.unfinished import Unfinished
 
@@ -104,35 +104,28 @@ def of_registry(one: Unfinished, root: Path) -> Row:
 
 def _row(run: Run, get: Get, dataset: str | None, progress: str | None) -> Row:
     evaluation = recorded.json_of(get("evaluation.json")) if run.headline else {}
-    named = _words(run.params.get("data.name")) or dataset or _words(evaluation.get("dataset"))
+    named = words(run.params.get("data.name")) or dataset or words(evaluation.get("dataset"))
     if not named:
-        named = _words(recorded.json_of(get("split_manifest.json")).get("dataset"))
-    named = recorded.clean(named) if named else None
+        named = words(recorded.json_of(get("split_manifest.json")).get("dataset"))
     scores = tuple(_evaluations(run, evaluation, named or "the data"))
     return Row(run, _kind(recorded.json_of(get("stages/train.json"))), named, progress, scores)
 
 
 def _kind(train: Mapping[str, Any]) -> str | None:
-    facts = train.get("facts")
-    architecture = facts.get("architecture") if isinstance(facts, dict) else None
-    kind = architecture.get("type") if isinstance(architecture, dict) else None
-    return recorded.clean(kind) if isinstance(kind, str) else None
+    return words(mapping(train, "facts", "architecture").get("type"))
 
 
 def _evaluations(run: Run, evaluation: Mapping[str, Any], dataset: str) -> Iterable[Evaluation]:
     """The headline metrics that a stage `evaluate` measured; all of them where it measured none."""
     paths = {short: str(run.params.get(f"summary.{short}", short)) for short in run.headline}
     own = {short: path for short, path in paths.items() if path.startswith("evaluate.")}
-    splits = evaluation.get("splits")
     for short, path in (own or paths).items():
         value = run.headline[short]
         if value is None:
             continue
         _, _, rest = path.partition(".")
         split, _, metric = rest.partition(".")
-        found = splits.get(split) if isinstance(splits, dict) else None
-        intervals = found.get("intervals") if isinstance(found, dict) else None
-        interval = intervals.get(metric) if isinstance(intervals, dict) else None
+        interval = mapping(evaluation, "splits", split, "intervals").get(metric)
         is_pair = isinstance(interval, list) and len(interval) == 2
         name = f"{dataset}, {split}: {metric}" if short in own and metric else f"{dataset}: {short}"
         yield Evaluation(name, value, (interval[0], interval[1]) if is_pair and interval else None)
@@ -143,8 +136,8 @@ def sections(rows: list[Row]) -> list[Section]:
     grouped: dict[tuple[Any, ...], list[Row]] = {}
     last: dict[tuple[Any, ...], str | None] = {}
     for row in [*(r for r in rows if r.model), *(r for r in rows if not r.model)]:
-        declared = _words(row.run.params.get("report.base_model"))
-        source = _words(row.run.params.get("report.dataset.source"))
+        declared = words(row.run.params.get("report.base_model"))
+        source = words(row.run.params.get("report.dataset.source"))
         pair = (declared, row.dataset, source)
         if row.model:
             last[pair] = row.model
@@ -157,7 +150,3 @@ def sections(rows: list[Row]) -> list[Section]:
         kinds = (kind,) if kind else tuple(sorted({row.model for row in members if row.model}))
         found.append(Section(declared, kinds, dataset, source, tuple(members)))
     return sorted(found, key=lambda one: (one.rows[0].run.start_time or "", one.rows[0].run.run_id))
-
-
-def _words(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None

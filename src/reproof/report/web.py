@@ -30,10 +30,12 @@ def address(value: object) -> str | None:
     return re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", quote(clean, safe=_UNCHANGED))
 
 
-def link(label: str, value: object) -> str:
-    """Return a Markdown link; the value itself as code where it is no address of the web."""
+def linked(value: object, label: str | None = None) -> str:
+    """Return an address of the web as a Markdown link; another value as words, or as code under a label."""
     found = address(value)
-    return f"[{text(label)}](<{found}>)" if found else code(value)
+    if found is None:
+        return text(value) if label is None else code(value)
+    return f"[{text(label or redact.url(str(value)))}](<{found}>)"
 
 
 def model(value: str) -> str | None:

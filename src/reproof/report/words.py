@@ -34,8 +34,7 @@ def functions(source: Source, notes: Notes, figures: Sequence[Figure]) -> dict[s
         return f"![{text(found.alt)}](figures/{found.name}.svg{_caption(found.title)})" if found else ""
 
     def picture(name: str, alt: str) -> str:
-        exists = (source.results / f"{name}.png").is_file()
-        return f"![{text(alt)}](../results/latest/{name}.png)" if exists else ""
+        return f"![{text(alt)}](../results/latest/{name}.png)" if source.file(f"{name}.png") else ""
 
     return {
         "note": note,

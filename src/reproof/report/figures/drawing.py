@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,18 @@ def chart(
 
     made = altair.Chart(altair.Data(values=list(values)))  # type: ignore[no-untyped-call]
     return made if width is None else made.properties(width=width, height=height)
+
+
+def redraw(figures: list[Figure], folder: Path) -> None:
+    """Draw all figures beside `folder`, then put them in the place of what it held."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".figures-") as beside:
+        drawn = Path(beside) / "figures"
+        drawn.mkdir()
+        write(figures, drawn)
+        if folder.exists():
+            shutil.rmtree(folder)
+        drawn.replace(folder)
 
 
 def write(figures: list[Figure], folder: Path) -> None:

@@ -119,12 +119,15 @@ def _latency(source: Source) -> Iterator[Figure]:
 
     cells = [c for c in (source.benchmark or {}).get("cells", {}).values() if c["status"] == "measured"]
     values = []
+    several = len({each["cell"]["precision_requested"] for each in cells}) > 1
     for each in cells:
         times, what = each["stages"]["end_to_end"], each["cell"]
         low, high = times["ci95_ms"] or [times["median_ms"]] * 2
         values.append(
             {
-                "cell": f"{what['runtime']}, {what['device']}, batch {what['batch_size']}, "
+                "cell": f"{what['runtime']}, {what['device']}, "
+                + (f"{what['precision_requested']}, " if several else "")
+                + f"batch {what['batch_size']}, "
                 f"{what['threads_requested']} thread{'s' if what['threads_requested'] != 1 else ''}",
                 "runtime": what["runtime"],
                 "latency": times["median_ms"],

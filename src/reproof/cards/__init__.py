@@ -1,5 +1,0 @@
-"""Cards of a run in forms that others read: a Hugging Face model card, and Croissant for the data."""
-
-from reproof.cards import data, model
-
-__all__ = ["data", "model"]
