@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,3 +23,17 @@ def test_the_table_of_the_model_check_is_that_of_its_record(monkeypatch: pytest.
     assert shown is not None
     assert shown[0] == checked.table(), "the stage checked writes it: make example"
     assert "95% interval" in shown[0]
+
+
+def test_the_root_pipeline_holds_no_stage_of_the_template() -> None:
+    """`dvc repro` at the root would run them; the names of the template's dvc.yaml files end in .jinja."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "stage", "list", "--all", "--name-only"],
+        cwd=ROOT,
+        env=os.environ | {"DVC_NO_ANALYTICS": "true"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert sorted(done.stdout.split()) == sorted(declared)
