@@ -37,8 +37,8 @@ docs: $(READY) ## is the reference of commands what --help says?
 	@echo "== docs"
 	@$(BIN)/python docs/generate.py --check
 
-example: $(READY) ## run this repository's own pipeline: the two examples under reports/
-	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro example checked
+example: $(READY) ## run this repository's own pipeline: the examples under reports/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro example checked showcase
 
 performance: $(READY) ## measure how fast it is, beside its peers: reports/performance.md (half a quiet hour)
 	@$(BIN)/python benchmarks/peers.py

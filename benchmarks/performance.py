@@ -17,6 +17,7 @@ from typing import Any
 import ab_trials
 import amounts as chosen
 import capture_and_digests
+import history_speed
 import interval_coverage
 import loadgen
 import pipeline_time
@@ -45,6 +46,7 @@ PARTS: dict[str, Part] = {
     "timing": lambda amounts: timing_overhead.measure(amounts.repeats, amounts.seconds),
     "loadgen": lambda amounts: loadgen.measure(amounts.repeats, amounts.seconds),
     "coverage": lambda amounts: interval_coverage.measure(amounts.processes),
+    "history": lambda amounts: history_speed.measure(amounts.repeats),
     "ab": lambda amounts: ab_trials.measure(amounts.repeats, amounts.seconds, amounts.trials),
 }
 

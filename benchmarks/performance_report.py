@@ -21,6 +21,7 @@ PARTS = (
     "timing",
     "loadgen",
     "coverage",
+    "history",
     "ab",
 )
 

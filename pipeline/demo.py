@@ -23,6 +23,8 @@ def main() -> None:
         shell(f"dvc exp run{change}", DEMO)
     print("\nDVC compares them: accuracy and loss on the test split, latency of one digit by ONNX Runtime.")
     shell(SHOW, DEMO)
+    print("\nWhich is best, and is it really?")
+    shell("reproof compare", DEMO)
     summary = json.loads((DEMO / "results/latest/summary.json").read_text())
     print(f"""
 Where to look (the last run's status: {summary["status"]}):
@@ -34,6 +36,8 @@ Where to look (the last run's status: {summary["status"]}):
 
 To go on:  source .venv/bin/activate && cd demo
   reproof report --check         what the report lacks: words of yours, mostly, which go into notes/
+  reproof diff NAME NAME         what differs between two of them, and what it did
+  reproof verify                 run the last one again, elsewhere: does the same come out?
   reproof log                    all three runs as one document: training_reports/
   dvc exp run -S seed=1          another seed; then `reproof history && dvc repro report` shows the spread""")
 

@@ -23,6 +23,8 @@ READ = ("reports", "results", "notes", "experiments", "training_reports/main.md"
 """What of the project is shown: what people read. Its scripts are the template's, and stand there."""
 TEMPLATES = {"](../src/": "](../../../template/src/", "](../dvc.yaml)": "](../../../template/dvc.yaml.jinja)"}
 """Where links of the documents in reports/ lead to files that are not shown."""
+PROVED = re.compile(r"(?<=<!-- verify of reports/example -->\n).*?(?=<!-- its end -->)", re.DOTALL)
+"""The part of the README that is of the example's run."""
 
 
 class Example(Params):
@@ -54,7 +56,7 @@ def main() -> None:
     shell("git add --all", BUILD)
     shell(f"git commit --quiet --message 'Seed {plan.seeds[0]}'", BUILD)
     conclude(BUILD)
-    collect(table)
+    collect(table, prove(BUILD))
 
 
 def run(name: str, settings: dict[str, float | int]) -> None:
@@ -86,8 +88,18 @@ def conclude(project: Path) -> None:
     shell("git commit --quiet --message 'The record of it'", project)
 
 
-def collect(table: str) -> None:
-    """Copy what Git holds of the project and people read; write the table of all experiments."""
+def prove(project: Path) -> str:
+    """Run the committed run again, to the bit, and commit the certificate; return what the screen said."""
+    said = shell("reproof verify --require bit --repeats 2", project, quiet=True)
+    (certificate,) = sorted((project / "results/verify").glob("*.json"))
+    shell(f"reproof certificate check results/verify/{certificate.name}", project)
+    shell("git add --all", project)
+    shell("git commit --quiet --message 'The proof of it'", project)
+    return said
+
+
+def collect(table: str, proof: str) -> None:
+    """Copy what Git holds of the project and people read; write the experiments' table, and the README."""
     shutil.rmtree(COLLECTED, ignore_errors=True)
     listed = shell(f"git ls-files {' '.join(READ)}", BUILD, quiet=True).split("\n")
     for name in filter(None, listed):
@@ -98,6 +110,16 @@ def collect(table: str) -> None:
         page.write_text(linked(page.read_text()))
     head = "# The experiments of the example\n\nAs `dvc exp show` lists them.\n\n"
     files.write_text(COLLECTED / "experiments.md", head + table.strip() + "\n")
+    files.write_text(COLLECTED / "verify.txt", proof.strip() + "\n")
+    readme = ROOT / "README.md"
+    readme.write_text(PROVED.sub(lambda _: proved(), readme.read_text()))
+
+
+def proved() -> str:
+    """What `reproof verify` said of the committed run, as Markdown for the README."""
+    return (
+        f"```text\n$ reproof verify --require bit --repeats 2\n{(COLLECTED / 'verify.txt').read_text()}```\n"
+    )
 
 
 def linked(text: str) -> str:

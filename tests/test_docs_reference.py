@@ -140,7 +140,7 @@ def test_every_field_of_a_history_is_in_its_reference(finished: Path, tmp_path: 
     assert {key for key in keys(found) if key.count(".") < 3} - named - {
         "runs",
         "runs.<>",
-        *(f"runs.<>.{block}" for block in ("headline", "links", "metrics", "params")),
+        *(f"runs.<>.{block}" for block in ("certificate", "headline", "links", "metrics", "params")),
     } == set()
 
 
@@ -174,8 +174,11 @@ def test_every_param_of_the_template_is_in_its_reference() -> None:
     raw, _ = params.parse((ROOT / "template" / "params.yaml").read_bytes(), "params.yaml")
     named = first_column((DOCS / "reference" / "params.md").read_text(encoding="utf-8"))
     declared = {f"report.{name}" for name in declarable(params.Report)}
+    declared |= {f"comparison.{name}" for name in declarable(params.models.Comparison)}
+    declared |= {f"verify.{name}" for name in declarable(params.models.Verify)}
     settings = {f"benchmark.{name}" for name in benchmark.Settings.model_fields}
-    others = {name for name in params.flatten(raw) if not name.startswith("report.")}
+    blocks = ("report.", "comparison.", "verify.")
+    others = {name for name in params.flatten(raw) if not name.startswith(blocks)}
     assert sorted(others | settings | declared) == sorted(named)
 
 

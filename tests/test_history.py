@@ -16,7 +16,7 @@ from conftest import commit_all, run
 from many_runs import add_runs, record_of
 from projects import ENV, dvc, experiment, read
 
-from reproof import history, params, recorded, run_experiment
+from reproof import history, params, record_values, run_experiment
 from reproof.errors import ReproofError
 from reproof.git_objects import objects
 from reproof.plain import plain
@@ -227,14 +227,14 @@ def test_a_project_in_a_folder_of_a_repository_has_its_own_runs(small_run: Path,
 )
 def test_params_read_block_by_block_are_those_of_the_whole_file(text: str) -> None:
     whole, _ = params.parse(text.encode(), "params.yaml")
-    assert recorded.flat_params(text.encode()) == plain(params.flatten(whole))
+    assert record_values.flat_params(text.encode()) == plain(params.flatten(whole))
 
 
 @pytest.mark.parametrize(
     "text", [b"a: 1\na: 2\n", b"[1]\n", b"\xff", b"a: [\n", b"", b"a: !!python/none x\n"]
 )
 def test_params_that_cannot_be_read_are_none(text: bytes) -> None:
-    assert recorded.flat_params(text) == {}
+    assert record_values.flat_params(text) == {}
 
 
 # The file.

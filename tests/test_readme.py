@@ -25,6 +25,17 @@ def test_the_table_of_the_model_check_is_that_of_its_record(monkeypatch: pytest.
     assert "95% interval" in shown[0]
 
 
+def test_the_proof_on_the_first_screen_is_that_of_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "pipeline"))
+    for name in ("example", "rendered"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    example = importlib.import_module("example")
+    shown = example.PROVED.search((ROOT / "README.md").read_text())
+    assert shown is not None
+    assert shown[0] == example.proved(), "the stage example writes it: make example"
+    assert "VERDICT      BIT MATCH" in shown[0]
+
+
 def test_the_root_pipeline_holds_no_stage_of_the_template() -> None:
     """`dvc repro` at the root would run them; the names of the template's dvc.yaml files end in .jinja."""
     done = subprocess.run(

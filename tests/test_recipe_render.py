@@ -22,16 +22,21 @@ from reproof.contract import Contract
 INFERENCE = ROOT / "template" / "inference"
 SHARED = {
     ".dvc/.gitignore", ".dvc/config", ".dvcignore", "Makefile", "results/history.json",
-    ".github/workflows/experiment.yml",
+    ".github/workflows/experiment.yml", ".github/workflows/verify.yml",
 }  # fmt: skip
 ALWAYS = {
-    *(SHARED - {".github/workflows/experiment.yml"}), ".copier-answers.yml", ".gitattributes", ".gitignore",
-    "README.md", "contract.yaml", "dvc.yaml", "inputs/README.md", "models/README.md", "notes/analysis.md",
+    *(name for name in SHARED if not name.startswith(".github")),
+    ".copier-answers.yml", ".gitattributes", ".gitignore", "README.md",
+    "contract.yaml", "dvc.yaml", "inputs/README.md", "models/README.md", "notes/analysis.md",
     "notes/goals.md", "params.yaml", "pyproject.toml",
     "src/benchmark.py", "src/config.py", "src/examine.py", "src/infer.py", "src/model.py", "src/report.py",
     "src/steps.py", "src/summarize.py", "templates/README.md", "tests/test_project.py",
 }  # fmt: skip
-CI_FILE = {"github": {".github/workflows/experiment.yml"}, "gitlab": {".gitlab-ci.yml"}, "none": set()}
+CI_FILE = {
+    "github": {".github/workflows/experiment.yml", ".github/workflows/verify.yml"},
+    "gitlab": {".gitlab-ci.yml"},
+    "none": set(),
+}
 
 
 def files_of(folder: Path) -> set[str]:
@@ -126,7 +131,7 @@ def test_every_block_of_params_is_one_that_a_stage_depends_on_or_a_document_prin
     computed = {
         name for stage in stages.values() for name in stage.get("params", []) if isinstance(name, str)
     }
-    assert blocks - computed == {"environment", "summary", "links", "report"}
+    assert blocks - computed == {"environment", "summary", "comparison", "verify", "links", "report"}
     assert computed <= blocks
 
 

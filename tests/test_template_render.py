@@ -26,6 +26,7 @@ ALWAYS = {
     "src/robustness.py", "src/summarize.py", "src/train.py", "templates/README.md", "tests/test_project.py",
 }  # fmt: skip
 CI_FILE = {"github": ".github/workflows/experiment.yml", "gitlab": ".gitlab-ci.yml"}
+OTHER_CI_FILES = {"github": {".github/workflows/verify.yml"}}
 # Forbidden by Windows in a file's name, or reserved as one.
 ILLEGAL = re.compile(r'[<>:"\\|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE)
 
@@ -54,9 +55,8 @@ def test_every_combination_of_answers(tmp_path: Path, license: str, ci: str) -> 
     assert {name: kept[name] for name in ("license", "ci", "author_name", "project_name")} == {
         "license": license, "ci": ci, "author_name": "Ada Lovelace", "project_name": "my-exp",
     }  # fmt: skip
-    expected = (
-        ALWAYS | ({CI_FILE[ci]} if ci in CI_FILE else set()) | ({"LICENSE"} if license != "none" else set())
-    )
+    of_ci = ({CI_FILE[ci]} if ci in CI_FILE else set()) | OTHER_CI_FILES.get(ci, set())
+    expected = ALWAYS | of_ci | ({"LICENSE"} if license != "none" else set())
     assert files_of(project) == expected
     metadata = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     assert metadata.get("license") == (license if license != "none" else None)

@@ -181,7 +181,8 @@ def _onnx(path: Path) -> str:
 def _parquet(path: Path) -> str:
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(path)
+    with pyarrow.parquet.ParquetFile(path) as file:  # `read_table` imports pandas
+        table = file.read()
     columns: list[tuple[bytes, list[Any]]] = []
     for name in sorted(table.column_names):
         values = table.column(name)

@@ -24,21 +24,39 @@ SCHEMA_VERSION = 1
 
 CAPTURED_VARIABLES = (
     "ATEN_CPU_CAPABILITY",
+    "BLIS_ARCH_TYPE",
+    "BLIS_NUM_THREADS",
     "CUBLAS_WORKSPACE_CONFIG",
     "CUDA_VISIBLE_DEVICES",
+    "DNNL_MAX_CPU_ISA",
+    "GLIBC_TUNABLES",
     "KMP_AFFINITY",
+    "KMP_DETERMINISTIC_REDUCTION",
     "LOCAL_RANK",
     "MKL_CBWR",
+    "MKL_DYNAMIC",
+    "MKL_ENABLE_INSTRUCTIONS",
     "MKL_NUM_THREADS",
+    "MKL_THREADING_LAYER",
+    "NPY_DISABLE_CPU_FEATURES",
+    "NPY_ENABLE_CPU_FEATURES",
     "NVIDIA_TF32_OVERRIDE",
+    "NVPL_BLAS_DEBUG_CPU_TYPE",
+    "OMP_DYNAMIC",
     "OMP_NUM_THREADS",
+    "OMP_SCHEDULE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
     "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
     "OPENBLAS_NUM_THREADS",
     "PYTHONHASHSEED",
     "PYTORCH_ALLOC_CONF",
     "PYTORCH_CUDA_ALLOC_CONF",
     "RANK",
     "SLURM_JOB_ID",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "VECLIB_MAXIMUM_THREADS",
     "WORLD_SIZE",
 )
 """The only environment variables that a record ever holds: those that change bits, and job numbers."""
@@ -200,8 +218,10 @@ def library() -> dict[str, Any]:
     if vcs := noted.get("vcs_info"):
         return facts | {"commit": vcs.get("commit_id"), "source": redact.url(noted.get("url", ""))}
     if noted.get("dir_info", {}).get("editable"):
-        from reproof import git
+        from reproof import audit_hook, git
 
+        if (guard := audit_hook.installed()) and guard.library:
+            return guard.library  # a checkout that a verification may not look into, and has looked into
         return facts | {"commit": git.checkout(Path(__file__).parent), "source": "editable"}
     return facts | {"source": "installed without a commit"}
 

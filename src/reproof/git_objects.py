@@ -40,12 +40,15 @@ class Objects:
     """One `git cat-file --batch`, asked again and again; made by `objects`.
 
     Attributes:
+        root: the project's folder.
         repo: the repository, for what is no object.
         prefix: the project's path from the top of the repository, with a slash at its end; '' at the top.
     """
 
-    def __init__(self, repo: Repo, prefix: str, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
-        self.repo, self.prefix = repo, prefix
+    def __init__(
+        self, root: Path, repo: Repo, prefix: str, process: subprocess.Popen[bytes], said: IO[bytes]
+    ) -> None:
+        self.root, self.repo, self.prefix = root, repo, prefix
         self._process, self._said = process, said
 
     def blob(self, name: str) -> bytes | None:
@@ -118,7 +121,7 @@ def objects(root: Path) -> Iterator[Objects]:
             stderr=said,
         )
         try:
-            yield Objects(repo, git.prefix(repo, root), process, said)
+            yield Objects(root, repo, git.prefix(repo, root), process, said)
         finally:
             with contextlib.suppress(BrokenPipeError):
                 process.communicate()

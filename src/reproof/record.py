@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reproof import clock, digest, dvc, files, git, params, redact
+from reproof import clock, digest, dvc, excerpts, files, git, params, record_values, redact
 from reproof.errors import ReproofError
 from reproof.plain import plain
+from reproof.record_values import ANCHOR
+
+__all__ = ["ANCHOR", "SCHEMA_VERSION", "end_dead", "mark", "overrides", "summarize"]
 
 SCHEMA_VERSION = 1
-ANCHOR = "train"
-"""The stage whose execution names the run; without it, the stage that ended last."""
 
 
 def overrides(root: Path, raw: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
@@ -112,12 +113,24 @@ def summarize(
         "missing": missing,
         "params_digest": digest.text_of(plain(model.model_dump(mode="json"))),
     }
+    made = {
+        "config.yaml": config,
+        "digests.json": _json(_digests(records)),
+        "summary.json": _json(_summary(status, headline, seconds, end_time)),
+    }
+    beside, _ = record_values.files_of(results)
+    meta["excerpt"] = excerpts.excerpt(lambda name: made.get(name) or beside(name), records)
     files.write_bytes(results / "config.yaml", config)
     files.write_json(results / "meta.json", {"schema_version": SCHEMA_VERSION, **_ordered(meta)})
-    files.write_json(results / "digests.json", _digests(records))
+    files.write_bytes(results / "digests.json", made["digests.json"])
     # Last: what it says becomes true only with the files above.
-    files.write_json(results / "summary.json", _summary(status, headline, seconds, end_time))
+    files.write_bytes(results / "summary.json", made["summary.json"])
     return status
+
+
+def _json(value: Any) -> bytes:
+    """The bytes of a file, before it is there."""
+    return (files.json_text(value) + "\n").encode("utf-8", "backslashreplace")
 
 
 def _summary(

@@ -2,32 +2,39 @@
 
 Made for records that nobody looks after any more: of older versions, of a failed run, edited or torn by a
 merge. What cannot be read is absent; only a record without a run id is no run.
+
+meta.json holds an excerpt of the other files, with the Git object ids of what it was taken from. Where Git
+holds these very objects beside it, meta.json is all that has to be read; else the files themselves are.
 """
 
 from __future__ import annotations
 
-import functools
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import orjson
+from reproof.clean_words import clean, data_without_secrets, flat_without_secrets
+from reproof.excerpts import Files, anchor_of, copied_from, excerpt_in
+from reproof.record_values import (
+    ANCHOR,
+    NOT_STAGES,
+    Get,
+    flat_params,
+    is_whole,
+    json_of,
+    mapping,
+    metrics,
+    name_of,
+    named_numbers,
+    number,
+    numbers,
+    packages_of,
+)
 
-from reproof import digest, params, redact
-from reproof.errors import ReproofError
-from reproof.plain import plain
-from reproof.record import ANCHOR
+NOT_COUNTED = frozenset(f"stages/{name}.json" for name in NOT_STAGES)
+"""Files by which two records of one run may differ: the report was drawn again."""
 
-NOT_STAGES = ("report", "summarize")
-"""Stages that make the record, or are made of it: they measure nothing."""
-
-_MODELS = ("results/latest/model.onnx", "results/latest/checkpoint")
 _MAX_WORDS = 300
-_MAX_NAME = 200
-_TOP_LEVEL = re.compile(r"^(?=[^\s#-])", flags=re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,9 @@ class Run:
         model_digest: of the exported model, else of the checkpoint.
         error: `stage` and `message`, of a run that failed.
         continues: the execution that was killed, and from whose state this one went on.
+        packages: digest over the names and versions of all installed packages.
+        certificate: the best one that says what came out when it was run again: `verdict`, `relation`, `when`
+            and `file`. No record holds it: a history file does.
     """
 
     run_id: str
@@ -77,6 +87,8 @@ class Run:
     model_digest: str | None = None
     error: Mapping[str, str] | None = None
     continues: str | None = None
+    packages: str | None = None
+    certificate: Mapping[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -84,134 +96,103 @@ class Run:
         return self.experiment or self.run_id
 
 
-Get = Callable[[str], bytes | None]
-"""The bytes of a file of a record, by its path in it; None where there is none."""
-
-
-def json_of(data: bytes | None) -> dict[str, Any]:
-    """Return a JSON object; an empty one for what is none."""
-    if data is None:
-        return {}
-    try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def read(get: Get, stages: Iterable[str], **place: str | None) -> Run | None:
+def read(
+    get: Get,
+    stages: Iterable[str],
+    *,
+    ids: Mapping[str, str] | None = None,
+    problems: list[str] | None = None,
+    **place: str | None,
+) -> Run | None:
     """Return the run that a record tells of; None where it names none.
 
     Args:
         get: the record's files; and `params.yaml`, the project's own, for a run that has not come as far as
             copying it.
         stages: the names of the stages that left a record of their own in it.
+        ids: the object ids of the record's files, by name, where Git holds it.
+        problems: takes what could not be read, in words.
         place: `commit`, `experiment`, `branch` and `baseline`, which take the place of what the record says.
     """
     meta = json_of(get("meta.json"))
-    run_id = _name(meta.get("run_id"))
+    copied = None if ids is None else excerpt_in(meta, ids)
+    return of_meta(meta, get, stages, copied=copied, problems=problems, **place)
+
+
+def of_meta(
+    meta: Mapping[str, Any],
+    get: Get,
+    stages: Iterable[str],
+    *,
+    copied: Mapping[str, Any] | None = None,
+    problems: list[str] | None = None,
+    **place: str | None,
+) -> Run | None:
+    """Return as `read` does the run whose meta.json has been parsed already; `copied` is of `excerpt_in`."""
+    run_id = name_of(meta.get("run_id"))
     if not run_id:
         return None
-    summary, digests = json_of(get("summary.json")), json_of(get("digests.json"))
+    found = Files(get, [] if problems is None else problems)
+    found.look_at_schema(meta)
     whole, error = is_whole(meta), mapping(meta, "error")
-    # Of a run that has not ended, other files may be those of the run before it.
-    named = meta["stages"] if whole else [own] if (own := error.get("stage")) else stages
-    records = {name: json_of(get(f"stages/{name}.json")) for name in stages if name in named}
-    if not whole:
-        records = {name: one for name, one in records.items() if one.get("run_id") == run_id}
-    anchor = records.get(ANCHOR) or next(iter(records.values()), {})
-    flat = flat_params(get("config.yaml") if whole else get("params.yaml"))
+    if copied is not None:
+        records: dict[str, dict[str, Any]] = {}
+    else:
+        # Of a run that has not ended, other files may be those of the run before it.
+        named = meta["stages"] if whole else [own] if (own := error.get("stage")) else stages
+        left = [name for name in stages if name in named]
+        records = {name: found.json(f"stages/{name}.json") for name in left}
+        if whole:
+            found.miss(f"stages/{name}.json" for name in named if name not in left)
+            copied = copied_from(found, records)
+        else:
+            records = {name: one for name, one in records.items() if one.get("run_id") == run_id}
+            copied = {"params": flat_params(get("params.yaml")), "metrics": metrics(records)}
+    anchor = anchor_of(records)
+    flat = flat_without_secrets(mapping(copied, "params"))
     experiment, code = mapping(meta, "experiment"), mapping(meta, "git") or mapping(anchor, "code")
-    continued = mapping(records.get(ANCHOR, {}), "resume", "continued")
+    continued = mapping(meta, "stages", ANCHOR, "continued") or mapping(
+        records.get(ANCHOR, {}), "resume", "continued"
+    )
+    ran = mapping(anchor, "dvc")
     job = {"job": anchor["job"]} if isinstance(anchor.get("job"), dict) else {}
-    recorded = {
-        "experiment": experiment.get("name") or mapping(anchor, "dvc").get("experiment"),
+    recorded: dict[str, Any] = {
+        "experiment": experiment.get("name") or copied.get("experiment") or ran.get("experiment"),
         "branch": code.get("branch"),
-        "baseline": experiment.get("baseline") or mapping(anchor, "dvc").get("baseline"),
+        "baseline": experiment.get("baseline") or copied.get("baseline") or ran.get("baseline"),
     }
     seed = meta.get("seed", flat.get("seed"))
     return Run(
         run_id=run_id,
         commit=place.get("commit"),
-        **{key: place.get(key) or _name(value) for key, value in recorded.items()},
-        status=_name(meta.get("status")) or "in_progress",
-        start_time=_name(meta.get("start_time") or anchor.get("start_time")),
-        end_time=_name(meta.get("end_time") or summary.get("end_time") or anchor.get("end_time")),
+        experiment=place.get("experiment") or name_of(recorded["experiment"]),
+        branch=place.get("branch") or name_of(recorded["branch"]),
+        baseline=place.get("baseline") or name_of(recorded["baseline"]),
+        status=name_of(meta.get("status")) or "in_progress",
+        start_time=name_of(meta.get("start_time") or anchor.get("start_time")),
+        end_time=name_of(meta.get("end_time") or copied.get("end_time") or anchor.get("end_time")),
         runtime_seconds=number(meta.get("runtime_seconds")),
         seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
-        device=_name(meta.get("device") or mapping(anchor, "facts").get("device")),
-        code_tree=_name(code.get("code_tree")),
-        data=data_of(json_of(get("split_checksums.json"))) if whole else None,
-        fingerprint=_name(
+        device=name_of(meta.get("device") or mapping(anchor, "facts").get("device")),
+        code_tree=name_of(code.get("code_tree")),
+        data=name_of(copied.get("data")),
+        fingerprint=name_of(
             mapping(meta, "stages", "benchmark").get("fingerprint")
             or meta.get("fingerprint")
             or mapping(anchor, "environment").get("fingerprint")
         ),
         params=flat,
-        metrics=_metrics(records),
-        headline={clean(name): number(value) for name, value in mapping(summary, "metrics").items() if whole},
-        links=_data_without_secrets(job | _links(flat) | mapping(meta, "links")),
-        argv=_name(meta.get("argv") or anchor.get("argv")),
-        pull_request=_name(code.get("pull_request") or anchor.get("pull_request")),
-        model_digest=_name(
-            next(filter(None, map(mapping(digests, "artefacts").get, _MODELS)), None) if whole else None
-        ),
+        metrics=numbers(mapping(copied, "metrics")),
+        headline=dict(zip(*named_numbers(mapping(copied, "headline")), strict=True)),
+        links=data_without_secrets(job | ({} if whole else _links(flat)) | mapping(meta, "links")),
+        argv=name_of(meta.get("argv") or anchor.get("argv")),
+        pull_request=name_of(code.get("pull_request") or anchor.get("pull_request")),
+        model_digest=name_of(copied.get("model_digest")),
         error={key: clean(str(value))[:_MAX_WORDS] for key, value in error.items()} or None,
-        continues=_name(continued.get("run_id")),
+        continues=name_of(continued.get("run_id")),
+        packages=packages_of(meta),
+        certificate=None,
     )
-
-
-def is_whole(meta: Mapping[str, Any]) -> bool:
-    """Whether `summarize` has written this meta.json: before, it holds run id, status and error alone."""
-    return isinstance(meta.get("stages"), dict)
-
-
-def flat_params(text: bytes | None) -> dict[str, Any]:
-    """Return the params of a file, flat, as plain JSON data without secrets; none where it cannot be read."""
-    try:
-        return {} if text is None else dict(_data_without_secrets(plain(params.flatten(_parsed(text)))))
-    except ReproofError:
-        return {}
-
-
-def _parsed(text: bytes) -> dict[str, Any]:
-    """Parse a params file block by block: of hundreds of runs, most blocks are those of another run.
-
-    Whatever is no plain series of top-level blocks, such as a file with aliases, is parsed whole.
-    """
-    try:
-        head, *blocks = _TOP_LEVEL.split(text.decode())
-        found: dict[str, Any] = {}
-        keys = 0
-        for block in blocks:
-            own = _block(block)
-            found |= own
-            keys += len(own)
-        if any(line.strip() and not line.startswith("#") for line in head.splitlines()) or keys != len(found):
-            raise ReproofError("not a plain series of blocks")
-    except (ReproofError, UnicodeDecodeError):
-        return params.parse(text, "config.yaml")[0]
-    return found
-
-
-@functools.lru_cache(maxsize=4096)
-def _block(text: str) -> dict[str, Any]:
-    return params.parse(text.encode(), "config.yaml")[0]
-
-
-def _metrics(records: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    found = {}
-    for stage, record in records.items():
-        for name, value in mapping(record, "metrics").items():
-            if (found_number := number(value)) is not None:
-                found[clean(f"{stage}.{name}")] = found_number
-    return found
-
-
-def data_of(checksums: Mapping[str, Any] | None) -> str | None:
-    """Return the digest over those of the splits, by split_checksums.json; None where it tells of none."""
-    splits = (checksums or {}).get("splits")
-    return digest.text_of(splits) if isinstance(splits, dict) and splits else None
 
 
 def _links(flat: Mapping[str, Any]) -> dict[str, str]:
@@ -221,54 +202,3 @@ def _links(flat: Mapping[str, Any]) -> dict[str, str]:
         for key, value in flat.items()
         if key.startswith("links.") and isinstance(value, str)
     }
-
-
-def mapping(value: Any, *keys: str) -> dict[str, Any]:
-    """Return the mapping that stands under `keys` of a value; an empty one where there is none."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def number(value: Any) -> float | None:
-    """Return a finite number; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return value
-
-
-def words(value: Any) -> str | None:
-    """Return words without secrets; None for anything else, and for none."""
-    return clean(value) if isinstance(value, str) and value.strip() else None
-
-
-def _name(value: Any) -> str | None:
-    found = words(value)
-    return found and found[:_MAX_NAME]
-
-
-@functools.lru_cache(maxsize=16384)
-def clean(text: str) -> str:
-    """Return `redact.text`, remembered: the same words stand in hundreds of records."""
-    return redact.text(text)
-
-
-def _data_without_secrets(value: Any) -> Any:
-    """As `redact.data`; remembered, since the same words stand in hundreds of records."""
-    if isinstance(value, Mapping):
-        return {clean(str(key)): _data_without_secrets(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_data_without_secrets(item) for item in value]
-    return clean(value) if isinstance(value, str) else value
-
-
-def files_of(folder: Path) -> tuple[Get, list[str]]:
-    """Return what `read` takes, for a record that lies in `<project>/results/<run>`."""
-
-    def get(name: str) -> bytes | None:
-        try:
-            return (folder.parents[1] if name == "params.yaml" else folder).joinpath(name).read_bytes()
-        except OSError:
-            return None
-
-    return get, sorted(path.stem for path in (folder / "stages").glob("*.json"))

@@ -39,7 +39,8 @@ _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S
 )
 _TOKEN = re.compile(
-    r"\b(?:gh[opsru]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|hf_[A-Za-z0-9]{20,}|gl[a-z]{2,5}-[\w-]{16,}"
+    r"\b(?:gh[opsru]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|hf_[A-Za-z0-9]{20,}"
+    r"|gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|wt|soat|ffct)-[\w-]{16,}"
     r"|A[KS]IA[0-9A-Z]{16}|xox[a-z]-[\w-]{10,}|AIza[\w-]{35}|pypi-[\w-]{16,}|sk-(?=[\w-]{0,40}\d)[\w-]{20,300}"
     r"|eyJ[\w-]{8,2000}\.[\w-]{8,2000}\.[\w-]+)"
 )
@@ -73,6 +74,11 @@ def text(value: str, env: Mapping[str, str] = os.environ) -> str:
     for secret in _forms(frozenset(env.items())):
         value = value.replace(secret, HIDDEN)
     return _known_by_form(value)
+
+
+def holds_secret(value: str, env: Mapping[str, str] = os.environ) -> bool:
+    """Whether a text holds what a secret variable holds now: it may have been clean when it was written."""
+    return any(secret in value for secret in _forms(frozenset(env.items())))
 
 
 def data(value: Any) -> Any:

@@ -17,8 +17,9 @@ from typing import Any
 from reproof.recorded import Run
 from reproof.stats.intervals import t_interval
 
-_NOT_COMPARED = ("report.", "links.", "summary.", "comparison.")
-_NOT_COMPARED_KEYS = ("environment", "report", "links", "summary", "comparison")  # whole, where a block is empty
+_NOT_COMPARED = ("report.", "links.", "summary.", "comparison.", "verify.")
+# Whole, where a block is empty.
+_NOT_COMPARED_KEYS = ("environment", "report", "links", "summary", "comparison", "verify")
 _TIMED = "benchmark."
 COUNTED = ("success", "partial")
 """Statuses of runs that are compared."""
@@ -125,7 +126,7 @@ def ablations(run: Run, runs: Iterable[Run]) -> list[Ablation]:
         differing = _differing(run, one)
         if len(differing) == 1:
             (param,) = differing
-            found.setdefault(param, {}).setdefault(_key(one.params.get(param)), []).append(one)
+            found.setdefault(param, {}).setdefault(key(one.params.get(param)), []).append(one)
     ablated = []
     for param, by_value in sorted(found.items()):
         variants = [
@@ -239,11 +240,11 @@ def _differing(one: Run, other: Run) -> list[str]:
         if name != "seed"
         and name not in _NOT_COMPARED_KEYS
         and not name.startswith(_NOT_COMPARED)
-        and _key(one.params.get(name)) != _key(other.params.get(name))
+        and key(one.params.get(name)) != key(other.params.get(name))
     ]
 
 
-def _key(value: Any) -> str:
+def key(value: Any) -> str:
     """Equal for equal values: 1 and 1.0 are, 1 and true are not."""
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
     return json.dumps(int(value) if whole else value, sort_keys=True)
@@ -251,4 +252,4 @@ def _key(value: Any) -> str:
 
 def _order(value: Any) -> tuple[bool, float, str]:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return not is_number, value if is_number else 0.0, _key(value)
+    return not is_number, value if is_number else 0.0, key(value)

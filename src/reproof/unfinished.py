@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reproof import clock, dvc, history, recorded, registry
+from reproof import clock, dvc, history, record_values, registry
+from reproof.clean_words import clean
 from reproof.history import History
 from reproof.invocation import LATEST
 from reproof.record import ANCHOR
@@ -122,17 +123,17 @@ def _unfinished(group: list[dict[str, Any]], private: Path) -> Unfinished | None
     local = {"kind": "local", "id": str(anchor["pid"]), "url": None}
     run = Run(
         run_id=anchor["run_id"],
-        experiment=recorded.words(last.get("experiment")),
-        branch=recorded.words(told.get("branch")),
-        baseline=recorded.words(told.get("baseline")),
+        experiment=record_values.words(last.get("experiment")),
+        branch=record_values.words(told.get("branch")),
+        baseline=record_values.words(told.get("baseline")),
         status=status,
         start_time=anchor["start_time"],
-        end_time=None if status == "in_progress" else recorded.words(last.get("heartbeat")),
+        end_time=None if status == "in_progress" else record_values.words(last.get("heartbeat")),
         seed=seed if isinstance(seed, int) else None,
-        code_tree=recorded.words(told.get("code_tree")),
+        code_tree=record_values.words(told.get("code_tree")),
         params=flat,
         links={**links, "job": job if isinstance(job, dict) else local},
-        error={"stage": last["stage"], "message": recorded.clean(str(error))} if error else None,
+        error={"stage": last["stage"], "message": clean(str(error))} if error else None,
     )
     dataset = next((entry["dataset"] for entry in group if isinstance(entry.get("dataset"), str)), None)
     return Unfinished(run, last["stage"], _count(last.get("step")), _count(last.get("total_steps")), dataset)

@@ -20,21 +20,22 @@ def history(as_json: Json = False) -> None:
     """Write the runs that Git holds to results/history.json, for reports that speak of several.
 
     Every run of all local branches and of DVC's experiments, once. The file is a snapshot, tracked by Git:
-    commit it, and run this again when there are more. `dvc repro report` then shows other seeds, ablations
-    and sweeps.
+    commit it, and run this again when there are more. `dvc repro report` then shows other seeds, ablations,
+    sweeps, and what `reproof verify` said.
     """
     from reproof import dvc
     from reproof import history as reading
     from reproof.git_objects import objects
+    from reproof.verify import certificates
 
     root = dvc.project_root(Path.cwd())
     with objects(root) as held:
         known = reading.scan(held)
-    changed = reading.write(root / reading.FILE, known.runs)
+    runs = certificates.with_best(root, known.runs)
+    changed = reading.write(root / reading.FILE, runs)
     if as_json:
-        print(json.dumps([asdict(run) for run in known.runs], indent=2))
+        print(json.dumps([asdict(run) for run in runs], indent=2))
         return
-    runs = known.runs
     statuses = Counter(run.status for run in runs)
     told = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
     print(f"{reading.FILE}: {len(runs)} runs{f' ({told})' if told else ''}{'' if changed else ', as before'}")
@@ -45,6 +46,8 @@ def history(as_json: Json = False) -> None:
     if known.unreadable:
         shown = ", ".join(commit[:10] for commit in known.unreadable[:5])
         print(f"passed over: {len(known.unreadable)} commits whose meta.json is no record ({shown})")
+    if verified := sum(run.certificate is not None for run in runs):
+        print(f"{verified} of them were run again (results/verify)")
     if runs:
         print("to show them in the report: dvc repro report")
     else:

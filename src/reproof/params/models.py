@@ -89,6 +89,28 @@ class Comparison(Params):
     fail_on_regression: bool = False
 
 
+class Tolerance(Params):
+    """Two numbers are the same computation's where they differ by no more than the larger of both.
+
+    `absolute` has the numbers' own unit, `relative` is a share of the recorded number's size.
+    """
+
+    absolute: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    relative: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
+
+
+class Verify(Params):
+    """What `reproof verify` counts as the same computation, said before the run: never as the same finding.
+
+    `metrics` holds for every metric that `by_metric` does not name by its full name, such as
+    `evaluate.test.loss`; `predictions` for every probability or regressed value of every example.
+    """
+
+    metrics: Tolerance = Tolerance(absolute=0.001, relative=0.001)
+    by_metric: dict[str, Tolerance] = Field(default_factory=dict)
+    predictions: Tolerance = Tolerance(absolute=0.01)
+
+
 class RunParams(Params):
     """What every run has; the user's own model adds its blocks to it.
 
@@ -96,7 +118,8 @@ class RunParams(Params):
     `{accuracy: evaluate.test.accuracy}`. `links` are addresses that no machine can know, such as a
     dashboard's. Threads are pinned because another number of them gives other bits. `environment` says
     what becomes of packages that are not those of requirements.lock: a warning, or an error. `report`
-    holds what documents print and nobody can measure. `comparison` says which way each metric is better.
+    holds what documents print and nobody can measure. `comparison` says which way each metric is better,
+    `verify` how far the same run may come out otherwise.
     """
 
     seed: int = Field(ge=0, lt=2**32)
@@ -108,3 +131,4 @@ class RunParams(Params):
     links: dict[str, str] = Field(default_factory=dict)
     report: Report = Report()
     comparison: Comparison = Comparison()
+    verify: Verify = Verify()

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from reproof import digest, recorded
+from reproof import digest, record_values
 from reproof.invocation import LATEST
 from reproof.report.subjects import Subject
 
@@ -92,7 +92,7 @@ def _stages(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _digests(subject: Subject, kind: str) -> dict[str, str]:
-    found = recorded.mapping(subject.source.digests, kind)
+    found = record_values.mapping(subject.source.digests, kind)
     return {path: str(content) for path, content in found.items()}
 
 

@@ -27,6 +27,7 @@ def context(source: Source, runs: list[Run]) -> dict[str, Any]:
     own = history.of_results(source.results)
     others = [run for run in runs if own and run.run_id != own.run_id]
     found: dict[str, Any] = {"no_history": NO_HISTORY, "seeds": None, "ablations": None, "sweep": None}
+    found["certificate"] = next((run.certificate for run in runs if own and run.run_id == own.run_id), None)
     if own and others:
         found |= {
             "seeds": _seeds(own, others),

@@ -12,7 +12,8 @@ from typing import Any
 from reproof import params, redact
 from reproof.errors import ReproofError
 from reproof.plain import plain
-from reproof.recorded import Run, mapping, number, words
+from reproof.record_values import mapping, number, words
+from reproof.recorded import Run
 
 SCHEMA_VERSION = 1
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reproof import recorded, siblings
+from reproof import record_values, siblings
 from reproof.recorded import Run
 from reproof.report import addresses, artefacts, measured, results, web
 from reproof.report.markdown import between, code, number, score, text
@@ -101,7 +101,7 @@ def _logged(source: Source) -> dict[str, Any]:
     """What the training logged of kind `derived`: params.ndjson, where it lies in the workspace."""
     path = source.file("params.ndjson")
     for line in path.read_bytes().splitlines() if path else ():
-        record = recorded.json_of(line)
+        record = record_values.json_of(line)
         if record.get("kind") == "derived" and isinstance(record.get("params"), dict):
             return dict(record["params"])
     return {}

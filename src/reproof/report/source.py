@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from reproof import files, params, recorded
+from reproof import files, params, record_values
 from reproof.errors import ReproofError
 from reproof.invocation import LATEST
 from reproof.params import Report, comments
@@ -102,7 +102,7 @@ def read(results: Path) -> Source:
         )
     text = config.read_bytes()
     raw, node = params.parse(text, config)
-    names = [name for name in recorded.files_of(results)[1] if name not in recorded.NOT_STAGES]
+    names = [name for name in record_values.files_of(results)[1] if name not in record_values.NOT_STAGES]
     found = {name: _object(results / "stages" / f"{name}.json") for name in names}
     records = {name: _EMPTY_STAGE | record for name, record in found.items() if record}
     stages, outs = unended.own(results, meta, records)
@@ -135,7 +135,7 @@ def read(results: Path) -> Source:
 def _config(results: Path, meta: dict[str, Any]) -> Path | None:
     """The run's params file; of a run that broke off, the project's own: no stage has copied it yet."""
     places = [results / "config.yaml", results.parents[1] / "params.yaml"]
-    found = places if recorded.is_whole(meta) else reversed(places)
+    found = places if record_values.is_whole(meta) else reversed(places)
     return next((path for path in found if path.is_file()), None)
 
 

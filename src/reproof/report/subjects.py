@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reproof import files, git, history, recorded
+from reproof import files, git, history, record_values
 from reproof.errors import ReproofError
 from reproof.git_objects import objects, record_at
 from reproof.invocation import LATEST
@@ -71,10 +71,10 @@ def open_run(root: Path, rev: str | None) -> Iterator[Subject]:
 def _read(results: Path) -> tuple[Run, Source]:
     meta = files.read_json(results / "meta.json")
     run = history.of_results(results)
-    if run is None or (recorded.is_whole(meta) and not isinstance(meta.get("git"), dict)):
+    if run is None or (record_values.is_whole(meta) and not isinstance(meta.get("git"), dict)):
         raise ReproofError("no record of a run", where=f"{LATEST}/meta.json")
     found = source.read(results)
-    data = recorded.data_of(found.split_checksums)
+    data = record_values.data_of(found.split_checksums)
     return replace(run, data=data), found
 
 
@@ -95,7 +95,7 @@ def _commit(root: Path, run_id: str) -> _Place:
     try:
         with objects(root) as held:
             head = held.blob(f"HEAD:{held.prefix}{LATEST}/meta.json")
-            if recorded.json_of(head).get("run_id") == run_id:
+            if record_values.json_of(head).get("run_id") == run_id:
                 return _Place(str(held.repo.head.commit.hexsha), None)
             known = next((run for run in history.scan(held).runs if run.run_id == run_id), None)
     except ReproofError:  # no repository: the record says so itself

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reproof import recorded
+from reproof import record_values
 from reproof.git_objects import Objects
 from reproof.history import Found
 from reproof.invocation import LATEST
-from reproof.recorded import Get, Run, mapping, words
+from reproof.record_values import Get, mapping, words
+from reproof.recorded import Run
 from reproof.report.markdown import code
 from reproof.unfinished import Unfinished
 
@@ -95,7 +96,7 @@ def of_git(held: Objects, found: Found) -> Row:
 def of_registry(one: Unfinished, root: Path) -> Row:
     """Return a run that Git does not hold; of the workspace's own one, what its record tells."""
     if one.stage is None:
-        return _row(one.run, recorded.files_of(root / LATEST)[0], None, "It is in no commit yet.")
+        return _row(one.run, record_values.files_of(root / LATEST)[0], None, "It is in no commit yet.")
     verb = "runs" if one.run.status == "in_progress" else "ended"
     far = "" if one.step is None else f" at step {one.step:,}"
     far += f" of {one.total_steps:,}" if far and one.total_steps else ""
@@ -103,12 +104,12 @@ def of_registry(one: Unfinished, root: Path) -> Row:
 
 
 def _row(run: Run, get: Get, dataset: str | None, progress: str | None) -> Row:
-    evaluation = recorded.json_of(get("evaluation.json")) if run.headline else {}
+    evaluation = record_values.json_of(get("evaluation.json")) if run.headline else {}
     named = words(run.params.get("data.name")) or dataset or words(evaluation.get("dataset"))
     if not named:
-        named = words(recorded.json_of(get("split_manifest.json")).get("dataset"))
+        named = words(record_values.json_of(get("split_manifest.json")).get("dataset"))
     scores = tuple(_evaluations(run, evaluation, named or "the data"))
-    return Row(run, _kind(recorded.json_of(get("stages/train.json"))), named, progress, scores)
+    return Row(run, _kind(record_values.json_of(get("stages/train.json"))), named, progress, scores)
 
 
 def _kind(train: Mapping[str, Any]) -> str | None:

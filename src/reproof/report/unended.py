@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reproof import dvc, recorded
+from reproof import dvc, record_values
 from reproof.dvc import Declared
 from reproof.invocation import LATEST
 from reproof.record import ANCHOR
@@ -78,7 +78,7 @@ def own(results: Path, meta: Mapping[str, Any], records: Records) -> tuple[Recor
     Raises:
         ReproofError: for a dvc.yaml that cannot be read.
     """
-    if recorded.is_whole(meta):
+    if record_values.is_whole(meta):
         return _in_order(records, meta["stages"]), None
     project = results.parents[1]
     stages = dvc.pipeline(project) if (project / "dvc.yaml").is_file() else {}
@@ -126,7 +126,7 @@ def whole(meta: Mapping[str, Any], stages: Records, raw: Mapping[str, Any]) -> d
         stages: the stages' records, in their order.
         raw: the params.
     """
-    if recorded.is_whole(meta):
+    if record_values.is_whole(meta):
         return _EMPTY | dict(meta)
     anchor = stages.get(ANCHOR) or next(reversed([*stages.values()]), {})
     code, environment = anchor.get("code") or {}, anchor.get("environment") or {}

@@ -36,6 +36,7 @@ from reproof.params import RunParams, load
 from reproof.plain import plain
 from reproof.registry import Heartbeat
 from reproof.runlog import RunLog
+from reproof.stage import proof
 
 if TYPE_CHECKING:
     from reproof.resume import Resume, Stateful
@@ -344,7 +345,7 @@ class Stage(Generic[Config]):
             "resources": None if status == "in_progress" else resources.used(),
             "resume": self._resume.facts() if self._resume else None,
             "error": error,
-        }
+        } | proof.of_stage(ended=status != "in_progress")
 
     def _written(self, *, whole: bool) -> dict[str, str]:
         """Digests of the outputs; after a failure an output may be torn, and is left out."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from reproof import dvc, failures, files, invocation, record, redact, screen
 from reproof.errors import ReproofError
+from reproof.stage import proof
 from reproof.stage.execution import Config, Stage
 
 
@@ -39,6 +40,7 @@ def run_stage(
         Exception: whatever else `main` raises, after it is recorded.
     """
     sys.excepthook = redact.excepthook
+    proof.begin()
     try:
         stage: Stage[Config] = Stage(name, invocation.read(name))
         if stage.is_main:

@@ -1,0 +1,1 @@
+"""A run on a forge: commits tied to runs by trailers, the pull request's Markdown, and its one comment."""

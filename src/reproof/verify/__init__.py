@@ -1,0 +1,1 @@
+"""Running a recorded run again, somewhere else, and saying what came out."""

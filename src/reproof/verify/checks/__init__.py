@@ -1,0 +1,1 @@
+"""What must be true of a record before anything is run: one module for each kind of agreement."""

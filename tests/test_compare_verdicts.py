@@ -1,0 +1,419 @@
+"""What a comparison says: verdicts, the first sentence, warnings, the front; and how often it is wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from compared import ACCURACY, LATENCY, LOSS, NO_RULES, RULES, benchmark, method, row
+
+from reproof import params
+from reproof.comparison import Comparison, Metric, ModelDifference, Verdict, compare, rules_of, verdicts
+from reproof.errors import ReproofError
+from reproof.history import Row
+from reproof.stats import seeds
+
+BASE = [0.900, 0.904, 0.896, 0.902, 0.898, 0.901]
+
+
+def verdict(found: Comparison, name: str, metric: str = "accuracy") -> Verdict:
+    return next(one for one in found.groups if one.name == name).verdicts[metric]
+
+
+def against(accuracies: list[float], base: list[float] = BASE, **changes: Any) -> Comparison:
+    rows = method("main", base)
+    return compare([*rows, *method("new", accuracies, train__lr=0.2, **changes)], RULES, baseline=rows[0])
+
+
+def test_a_clear_difference_over_enough_seeds_is_really_better() -> None:
+    found = against([value + 0.02 + 0.001 * (i % 3) for i, value in enumerate(BASE)])
+    told = verdict(found, "new")
+    assert (told.kind, told.is_firm, told.test, told.n) == ("better", True, "paired t", (6, 6))
+    assert told.difference == pytest.approx(0.021)
+    expected = seeds.paired([(v + 0.02 + 0.001 * (i % 3), v) for i, v in enumerate(BASE)])
+    assert told.interval == pytest.approx(expected.interval)
+    assert told.p_value == pytest.approx(expected.p_value)
+    assert told.adjusted_p is not None
+    assert verdict(found, "new", "loss").kind == "better"  # lower is better there
+    assert found.headline.startswith("new has the best accuracy: 0.9212 ± ")
+    assert "really better than main: +0.0210 (95% interval " in found.headline
+
+
+def test_three_seeds_say_probably_and_show_no_p_value() -> None:
+    found = against([0.921, 0.923, 0.918], BASE[:3])
+    told = verdict(found, "new")
+    assert (told.kind, told.is_firm, told.p_value) == ("better", False, None)
+    assert "n = 3 cannot reach p < 0.05 (exact sign-flip test: 0.25 at best)" in told.reason
+    assert "probably better than main" in found.headline
+    assert "6 seeds can" in found.headline
+
+
+def test_a_difference_within_the_margin_is_the_same() -> None:
+    told = verdict(against([value + 0.001 * (i % 2) for i, value in enumerate(BASE)]), "new")
+    assert (told.kind, told.reason) == ("same", "the interval lies within the margin of 0.005")
+
+
+def test_a_difference_that_may_be_within_the_margin_says_so() -> None:
+    told = verdict(against([value + 0.004 + 0.001 * (i % 3) for i, value in enumerate(BASE)]), "new")
+    assert (told.kind, told.reason) == ("better", "perhaps by no more than the margin of 0.005")
+
+
+def test_a_wide_interval_is_inconclusive_and_a_clear_loss_is_worse() -> None:
+    noisy = against([0.80, 0.99, 0.91, 0.85, 0.97, 0.93])
+    assert (verdict(noisy, "new").kind, verdict(noisy, "new").reason) == (
+        "inconclusive",
+        "the interval holds 0",
+    )
+    worse = against([value - 0.05 - 0.001 * (i % 3) for i, value in enumerate(BASE)])
+    assert verdict(worse, "new").kind == "worse"
+    assert worse.headline.startswith(
+        "main has the best accuracy: 0.9002 ± 0.0029 (n = 6): it is the baseline"
+    )
+
+
+def test_seeds_that_are_not_shared_are_compared_by_welch() -> None:
+    told = verdict(against([0.93, 0.934, 0.931, 0.929], first_seed=100), "new")
+    assert (told.test, told.n) == ("Welch's t", (4, 6))
+    expected = seeds.independent([0.93, 0.934, 0.931, 0.929], BASE)
+    assert told.interval == pytest.approx(expected.interval)
+
+
+def test_seeds_that_are_shared_in_part_are_compared_by_welch() -> None:
+    told = verdict(against([0.93, 0.934, 0.931, 0.929, 0.93, 0.931], first_seed=3), "new")
+    assert told.test == "Welch's t"
+
+
+def test_other_data_is_not_comparable_and_not_ranked_first() -> None:
+    found = against([0.99] * 6, data="other")
+    assert (verdict(found, "new").kind, verdict(found, "new").reason) == ("not comparable", "other data")
+    assert [one.name for one in found.groups] == ["main", "new"]
+    assert "2 versions of the data" in found.warnings[0]
+    assert verdict(against([0.99] * 6, data=None), "new-s0").reason == "the data of one is not recorded"
+
+
+def test_timings_of_another_machine_are_not_comparable_but_scores_are() -> None:
+    base = method("main", BASE, latency=1.0)
+    new = method("new", [value + 0.03 for value in BASE], train__lr=0.2, latency=2.0, machine="other")
+    found = compare([*base, *new], RULES, baseline=base[0])
+    assert verdict(found, "new", "latency_ms").reason == "measured on another machine"
+    assert verdict(found, "new").difference == pytest.approx(0.03)
+    assert found.groups[0].differs == ("machine",)
+    assert any("2 machines" in warning for warning in found.warnings)
+
+
+def test_other_code_is_compared_with_a_warning() -> None:
+    found = against([value + 0.03 + 0.001 * (i % 2) for i, value in enumerate(BASE)], code="other")
+    assert verdict(found, "new").kind == "better"
+    assert any("new of other code than main" in warning for warning in found.warnings)
+
+
+def test_one_run_against_several_is_judged_by_their_spread() -> None:
+    told = verdict(against([0.98]), "new-s0")
+    assert (told.test, told.kind, told.is_firm) == ("one run against several", "better", False)
+    assert verdict(against([0.903]), "new-s0").kind == "inconclusive"
+
+
+def test_a_lucky_single_run_does_not_answer_for_several_seeds() -> None:
+    rows = [*method("main", BASE), row("lucky", 0.99, train__lr=9.0)]
+    rows += method("new", [v + 0.02 + 0.001 * (i % 3) for i, v in enumerate(BASE)], train__lr=0.2)
+    found = compare(rows, RULES, baseline=rows[0])
+    assert found.groups[0].name == "lucky"
+    assert found.headline.startswith(
+        "lucky has the best accuracy, 0.9900, but of one run; of those with several seeds it is new: 0.9212"
+    )
+
+
+def test_the_same_numbers_are_the_same_and_a_fixed_one_is_judged_by_counting() -> None:
+    same = verdict(against(BASE), "new")
+    assert (same.kind, same.difference, same.interval) == ("same", 0.0, None)
+    base = method("main", [0.9] * 3)
+    new = method("new", [0.8] * 3, train__lr=0.2)
+    told = verdict(compare([*base, *new], RULES, baseline=base[0]), "new")
+    assert (told.kind, told.interval) == ("inconclusive", None)
+    assert told.reason.startswith("it does not vary over the seeds")
+    six = verdict(against([0.8] * 6, [0.9] * 6), "new")
+    assert (six.kind, six.p_value) == ("worse", 2.0**-5)
+
+
+def test_many_comparisons_are_corrected() -> None:
+    """A difference that alone would count is one of twenty that chance may bring."""
+    draw = random.Random(4)
+    base = method("main", BASE)
+    new = method(
+        "new", [value + 0.004 * (1 + (i % 3)) - 0.001 for i, value in enumerate(BASE)], train__lr=0.2
+    )
+    alone = compare([*base, *new], RULES, baseline=base[0], metrics=["accuracy"])
+    assert verdict(alone, "new").kind == "better"
+    assert verdict(alone, "new").adjusted_p is None
+    others = [
+        one
+        for i in range(40)
+        for one in method(f"other{i}", [draw.gauss(0.9, 0.01) for _ in BASE], train__lr=1.0 + i)
+    ]
+    found = compare([*base, *new, *others], RULES, baseline=base[0], metrics=["accuracy"])
+    told = verdict(found, "new")
+    assert found.comparisons == 41
+    assert told.kind == "inconclusive"
+    assert "some of 41 comparisons" in told.reason
+    assert told.adjusted_p is not None
+    assert told.p_value is not None
+    assert told.p_value < 0.05 < told.adjusted_p
+
+
+def test_without_a_direction_nothing_is_better() -> None:
+    rows = method("main", BASE)
+    found = compare(
+        [*rows, *method("new", [v + 0.05 for v in BASE], train__lr=0.2)], NO_RULES, baseline=rows[0]
+    )
+    assert all(told.kind not in ("better", "worse") for one in found.groups for told in one.verdicts.values())
+    assert "nobody has declared which way accuracy is better" in found.headline
+    assert any("comparison: {metrics: {accuracy: {better: higher}}}" in one for one in found.warnings)
+
+
+def test_directions_come_from_objectives_where_comparison_says_none() -> None:
+    raw = {
+        "summary": {"accuracy": ACCURACY, "loss": LOSS},
+        "report": {
+            "criteria": {
+                "a": {"metric": ACCURACY, "operator": ">=", "target": 0.9},
+                "low": {"metric": "evaluate.ratio", "operator": ">=", "target": 0.1},
+                "high": {"metric": "evaluate.ratio", "operator": "<=", "target": 0.2},
+            },
+            "inference_targets": {"fast": {"metric": LATENCY, "operator": "<", "target": 1.0}},
+        },
+        "comparison": {"metrics": {"loss": {"better": "lower", "margin": 0.01}}, "fail_on_regression": True},
+    }
+    rules = rules_of(raw)
+    assert (rules.of("accuracy").better, rules.of("accuracy").source) == ("higher", "report.criteria")
+    assert (rules.of(LATENCY).better, rules.of("evaluate.ratio").better) == ("lower", None)
+    assert (rules.of(LOSS).better, rules.of("loss").margin) == ("lower", 0.01)
+    assert rules.fail_on_regression
+    assert rules_of(params.flatten(raw)) == rules
+
+
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [
+        ({"better": "up"}, "comparison.metrics.loss"),
+        ({"margin": 1.0}, "comparison.metrics.loss"),
+        ({"better": "lower", "margin": -1}, "comparison.metrics.loss.margin"),
+        ({"better": "lower", "margin": float("nan")}, "comparison.metrics.loss.margin"),
+        ({"better": "lower", "margin": True}, "comparison.metrics.loss.margin"),
+    ],
+)
+def test_a_rule_that_is_none_is_an_error(said: dict[str, Any], where: str) -> None:
+    with pytest.raises(ReproofError) as caught:
+        rules_of({"comparison": {"metrics": {"loss": said}}})
+    assert caught.value.where == f"params.yaml: {where}"
+
+
+# Two models.
+
+
+def test_single_runs_are_compared_as_models() -> None:
+    base, new = row("main", 0.9), row("new", 0.95, train__lr=0.2)
+    asked: list[tuple[str, str, list[str]]] = []
+
+    def models(first: Row, second: Row, metrics: Sequence[str]) -> Mapping[str, ModelDifference]:
+        asked.append((first.name, second.name, list(metrics)))
+        return {
+            ACCURACY: ModelDifference(0.05, (0.02, 0.08), 0.003, "300 shared test examples"),
+            LOSS: ModelDifference(None, None, missing="the answers are not here"),
+        }
+
+    found = compare([base, new], RULES, baseline=base, models=models)
+    assert asked == [("main", "new", [ACCURACY, LOSS])]
+    told = verdict(found, "new")
+    assert (told.kind, told.claim, told.p_value) == ("better", "these two models", 0.003)
+    assert told.reason == "these two models, on 300 shared test examples"
+    assert "as a model it is really better than main's" in found.headline
+    missing = verdict(found, "new", "loss")
+    assert (missing.kind, missing.interval) == ("inconclusive", None)
+    assert missing.reason == "one run a side, without an interval: the answers are not here"
+
+
+def test_an_interval_and_mcnemar_must_agree() -> None:
+    base, new = row("main", 0.9), row("new", 0.95, train__lr=0.2)
+    found = compare(
+        [base, new], RULES, baseline=base,
+        models=lambda *_: {ACCURACY: ModelDifference(0.05, (0.01, 0.08), 0.07, "300 test examples")},
+    )  # fmt: skip
+    assert verdict(found, "new").kind == "inconclusive"
+    assert "McNemar" in verdict(found, "new").reason
+
+
+def test_a_thousand_single_runs_are_not_resampled() -> None:
+    rows = [row(f"run{i}", 0.9 + i / 1000, train__lr=1.0 + i) for i in range(20)]
+
+    def models(*_: object) -> Mapping[str, ModelDifference]:
+        raise AssertionError("not asked for")
+
+    found = compare(rows, RULES, baseline=rows[0], models=models)
+    assert {verdict(found, f"run{i}").kind for i in range(1, 20)} == {"inconclusive"}
+
+
+# What else differs.
+
+
+def test_the_baseline_must_have_ended_well() -> None:
+    failed = row("main", status="failed")
+    with pytest.raises(ReproofError, match="the baseline did not end well: failed"):
+        compare([failed, row("new")], RULES, baseline=failed)
+
+
+def test_pooled_params_are_told_and_compared_in_like_pairs() -> None:
+    rows = [
+        row(f"lr{lr}-c{channels}", 0.8 + channels / 200 + (0.02 if lr == 0.2 else 0) + 0.001 * (channels % 5),
+            train__lr=lr, model__channels=channels)
+        for lr in (0.1, 0.2) for channels in (8, 9, 12, 16)
+    ]  # fmt: skip
+    found = compare(rows, RULES, baseline=rows[0], by=["train.lr"], metrics=["accuracy"])
+    (told,) = [one.verdicts["accuracy"] for one in found.groups if one.verdicts]
+    assert (told.difference, told.n, told.kind) == (pytest.approx(0.02), (4, 4), "inconclusive")
+    assert told.interval is None  # 0.02 in each pair
+    assert any("pool runs that also differ in model.channels" in one for one in found.warnings)
+
+
+def test_simpsons_paradox_is_told() -> None:
+    """The new method is worse on each size, and better in the mean: it ran on the better size more often."""
+    rows = [row(f"main-small{i}", 0.80 + i / 1000, seed=i, model__channels=8) for i in range(5)]
+    rows += [row("main-large", 0.95, seed=0, model__channels=32)]
+    rows += [row("new-small", 0.78, seed=0, model__channels=8, train__lr=0.2)]
+    rows += [
+        row(f"new-large{i}", 0.93 + i / 1000, seed=i, model__channels=32, train__lr=0.2) for i in range(5)
+    ]
+    found = compare(rows, RULES, baseline=rows[0], by=["train.lr"], metrics=["accuracy"])
+    means = {one.params["train.lr"]: one.spreads["accuracy"].mean for one in found.groups}
+    assert means[0.2] > means[0.1]
+    assert any("Simpson's paradox" in warning for warning in found.warnings)
+    like = compare(rows, RULES, baseline=rows[0], by=["train.lr", "model.channels"], metrics=["accuracy"])
+    assert not any("Simpson" in warning for warning in like.warnings)
+
+
+def test_other_packages_are_told() -> None:
+    rows = method("main", BASE[:2])
+    new = method("new", [0.95, 0.96], train__lr=0.2)
+    versions = {id(one): "2.3" for one in rows} | {id(one): "2.4" for one in new}
+
+    def read(one: Row, name: str) -> bytes | None:
+        return (
+            f'{{"packages": {{"numpy": "{versions[id(one)]}", "torch": "2"}}}}'.encode()
+            if name == "meta.json"
+            else None
+        )
+
+    found = compare([*rows, *new], RULES, baseline=rows[0], read=read)
+    assert "new had other packages than main: numpy 2.4 instead of 2.3" in found.warnings
+    assert found.groups[0].differs == ("packages",)
+
+
+def test_a_short_name_that_means_something_else_is_left_out() -> None:
+    rows = method("main", BASE[:3])
+    other = row("odd", 0.99, train__lr=0.2, summary__accuracy="evaluate.train.accuracy")
+    odd = Row(
+        type(other.run)(**{**vars(other.run), "metrics": {"evaluate.train.accuracy": 0.99}}),
+        "experiment",
+        ("odd",),
+    )
+    found = compare([*rows, odd], RULES, baseline=rows[0], metrics=["accuracy"])
+    assert next(one for one in found.groups if one.name == "odd").spreads == {}
+    assert any("evaluate.train.accuracy" in warning for warning in found.warnings)
+
+
+# The Pareto front.
+
+
+def points(*costs: tuple[str, float, float], **changes: Any) -> list[Row]:
+    return [
+        row(name, accuracy, latency=latency, train__lr=1.0 + i, **changes)
+        for i, (name, accuracy, latency) in enumerate(costs)
+    ]
+
+
+def test_the_front_holds_what_nothing_beats_in_both() -> None:
+    rows = points(("good", 0.95, 3.0), ("fast", 0.90, 1.0), ("beaten", 0.89, 2.0), ("middle", 0.93, 2.0))
+    found = compare(rows, RULES, baseline=rows[0], read=lambda *_: benchmark()).pareto
+    assert found.front == ("good", "middle", "fast")
+    assert found.beaten == {"beaten": "middle"}
+    assert found.machine == "machine"
+
+
+def test_the_front_is_of_one_machine_one_data_and_stable_verdicts() -> None:
+    rows = points(("good", 0.95, 3.0), ("shaky", 0.99, 0.5), ("fast", 0.90, 1.0))
+    rows += [
+        row("elsewhere", 0.999, latency=0.1, machine="other"),
+        row("else", 0.999, latency=0.1, data="other"),
+    ]
+    read = {"shaky": benchmark("noisy")}
+    found = compare(rows, RULES, baseline=rows[0], read=lambda one, _: read.get(one.name, benchmark())).pareto
+    assert found.front == ("good", "fast")
+    assert found.left_out == {
+        "elsewhere": "measured on another machine",
+        "else": "other data",
+        "shaky": "the benchmark of shaky is noisy",
+    }
+
+
+def test_no_front_without_a_direction_a_benchmark_or_a_second_run() -> None:
+    rows = points(("good", 0.95, 3.0), ("fast", 0.90, 1.0))
+    assert compare(rows, NO_RULES, baseline=rows[0], read=lambda *_: benchmark()).pareto.missing
+    assert (
+        compare(rows, RULES, baseline=rows[0]).pareto.missing == "the benchmarks' verdicts were not looked at"
+    )
+    none = compare(rows, RULES, baseline=rows[0], read=lambda *_: None).pareto
+    assert none.missing == "no group has a stable timing on this machine"
+
+
+# How often it is wrong.
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
+def test_a_null_experiment_is_seldom_called_better(n: int) -> None:
+    """The same method again, 1,000 times, each in a table of its own: at most 5% are called better."""
+    draw = random.Random(n)
+    better = 0
+    for _ in range(1000):
+        shared = [draw.gauss(0.9, 0.01) for _ in range(n)]
+        base = {(seed,): value + draw.gauss(0, 0.01) for seed, value in enumerate(shared)}
+        new = {(seed,): value + draw.gauss(0, 0.01) for seed, value in enumerate(shared)}
+        found = verdicts.difference_of(new, base)
+        assert found is not None
+        metric = Metric("accuracy", ACCURACY, RULES.of("accuracy"))
+        told = verdicts.judge({(0, "accuracy"): found}, {"accuracy": metric})[0, "accuracy"]
+        better += told.kind == "better"
+    assert better <= 50
+
+
+def test_a_null_table_of_a_thousand_lines_says_better_of_hardly_any() -> None:
+    draw = random.Random(11)
+    base = method("main", [draw.gauss(0.9, 0.01) for _ in range(5)])
+    others = [
+        one
+        for i in range(1000)
+        for one in method(f"again{i}x", [draw.gauss(0.9, 0.01) for _ in range(5)], train__lr=1.0 + i)
+    ]
+    found = compare([*base, *others], RULES, baseline=base[0], metrics=["accuracy"])
+    kinds = [one.verdicts["accuracy"].kind for one in found.groups if one.verdicts]
+    assert len(kinds) == 1000
+    assert kinds.count("better") <= 50
+    assert "looks better than it is" in found.warnings[-1]
+
+
+def test_real_differences_are_found_among_many() -> None:
+    """The correction does not make the comparison blind."""
+    draw = random.Random(12)
+    base = method("main", [draw.gauss(0.9, 0.005) for _ in range(6)])
+    others = [
+        one
+        for i in range(50)
+        for one in method(
+            f"m{i}x", [draw.gauss(0.9 + 0.04 * (i < 25), 0.005) for _ in range(6)], train__lr=1.0 + i
+        )
+    ]
+    found = compare([*base, *others], RULES, baseline=base[0], metrics=["accuracy"])
+    better = {one.name for one in found.groups if one.verdicts and one.verdicts["accuracy"].kind == "better"}
+    truly = {f"m{i}x" for i in range(25)}
+    assert len(better & truly) >= 24
+    assert len(better - truly) <= 2

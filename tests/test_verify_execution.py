@@ -1,0 +1,452 @@
+"""A run is executed again, from its commit alone: what comes out, what cannot come out, what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import commit_all
+from projects import dvc, small_project
+from test_verify_confinement import HAS_LANDLOCK
+from verify_places import LATEST, Opened, changed, opened, shared_project, state_of
+
+from reproof.errors import ReproofError
+from reproof.verify import landlock
+from reproof.verify.errors import CannotVerify, RerunFailed
+from reproof.verify.execution import Changes
+
+BY_BOTH = pytest.mark.parametrize(
+    "confinement",
+    [
+        pytest.param("landlock", marks=pytest.mark.skipif(not HAS_LANDLOCK, reason="no Landlock")),
+        "hook alone",
+    ],
+    indirect=True,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recorded project, for looking at."""
+    return shared_project(tmp_path_factory)
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, for a test to change."""
+    return Path(shutil.copytree(made, tmp_path / "project", symlinks=True))
+
+
+@pytest.fixture
+def confinement(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With all that this system has, or as on one without Landlock."""
+    if request.param == "hook alone":
+        monkeypatch.setattr(landlock, "abi", lambda: None)
+    return str(request.param)
+
+
+def digests(ready: Opened, made: dict[str, dict[str, str]]) -> None:
+    for name, writes in made.items():
+        assert writes == ready.run.stages[name]["writes"], name
+
+
+def edit(project: Path, script: str, change: Callable[[str], str]) -> None:
+    """Commit another script, without a new run."""
+    path = project / "src" / script
+    text = path.read_text()
+    assert change(text) != text
+    path.write_text(change(text))
+    commit_all(project, f"Another {script}")
+
+
+def first_in_main(code: str) -> Callable[[str], str]:
+    """Put code before all else that the script does as a stage."""
+    lines = "".join(f"    {line}\n" for line in code.splitlines())
+    head = "def main(stage: Stage[Config]) -> None:\n"
+    return lambda text: text.replace(head, head + lines)
+
+
+def test_an_untouched_run_comes_out_the_same_again_and_again(made: Path) -> None:
+    before = state_of(made)
+    with opened(made) as ready:
+        for number in (1, 2):
+            done = ready.execute()
+            assert done.number == number
+            assert list(done.stages) == ["prepare", "train", "evaluate"]
+            for name, record in done.stages.items():
+                recorded = ready.run.stages[name]
+                assert record["writes"] == recorded["writes"]
+                assert record["reads"] == recorded["reads"]
+                assert record["metrics"] == recorded["metrics"]
+                assert record["verification"]["nonce"] == done.nonce
+                assert record["verification"]["modules"] == []
+                assert record["run_id"] != recorded["run_id"]
+            same = (done.project / LATEST / "curves.csv").read_bytes()
+            assert same == (made / LATEST / "curves.csv").read_bytes()
+            assert done.wall_seconds >= sum(done.seconds.values())
+        assert ready.place.timings.keys() >= {"worktree", "inputs", "hashing", "execution"}
+    assert changed(before, state_of(made)) == []
+
+
+@BY_BOTH
+def test_the_confinement_is_told_as_it_is(made: Path, confinement: str) -> None:
+    with opened(made, only=["prepare"]) as ready:
+        done = ready.execute()
+        digests(ready, {name: record["writes"] for name, record in done.stages.items()})
+    expected = (
+        f"landlock (ABI {landlock.abi()}) and audit hook" if confinement == "landlock" else "audit hook"
+    )
+    assert done.confinement == expected
+
+
+COPIES = {
+    "a path of the checkout": "import shutil; shutil.copytree({old!r}, stage.output('prepared'))",
+    "numpy": "import numpy; numpy.load({old!r} + '/test.npz')",
+    "the cache": "from pathlib import Path; next(Path({cache!r}).rglob('*.dir')).read_bytes()",
+    "git": "import subprocess as s; s.run(['git', '-C', {top!r}, 'show', 'HEAD:params.yaml'], check=True)",
+    "a link that was made before": "open('way/prepared/test.npz', 'rb')",
+    "a module": "import sys; sys.path.insert(0, {top!r} + '/src'); sys.modules.pop('config'); import stray",
+}
+
+
+@BY_BOTH
+@pytest.mark.parametrize("how", COPIES)
+def test_no_stage_takes_its_results_from_where_they_were(project: Path, confinement: str, how: str) -> None:
+    code = COPIES[how].format(old=f"{project}/prepared", cache=f"{project}/.dvc/cache", top=str(project))
+    if "link" in how:
+        (project / "way").symlink_to(project)
+    if how == "a module":
+        (project / "src" / "stray.py").write_text("")
+        (project / ".gitignore").open("a").write("/src/stray.py\n")
+    edit(project, "prepare.py", first_in_main(code))
+    before = state_of(project)
+    with (
+        opened(project, only=["prepare"]) as ready,
+        pytest.raises(RerunFailed, match="'prepare' failed") as told,
+    ):
+        ready.execute()
+    if how not in ("a module",):
+        assert str(project) in str(told.value.found)
+    assert changed(before, state_of(project)) == []
+    assert confinement
+
+
+@pytest.mark.skipif(not HAS_LANDLOCK, reason="no Landlock")
+@pytest.mark.parametrize("before_python", [True, False])
+def test_no_program_of_a_stage_does_either(project: Path, before_python: bool) -> None:
+    copy = f"old=$(echo {project}/prepare)d; cp -r $old prepared"
+    if before_python:
+        pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
+        pipeline["stages"]["prepare"]["cmd"] = f"{copy}; python src/prepare.py"
+        (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+        commit_all(project, "A copy")
+    else:
+        edit(project, "prepare.py", first_in_main(f"import os; assert os.system({copy!r}) == 0"))
+    with opened(project, only=["prepare"]) as ready:
+        if before_python:  # `cp` fails, and the stage makes it itself
+            digests(ready, {name: record["writes"] for name, record in ready.execute().stages.items()})
+            assert "Permission denied" in (ready.place.folder / "attempts/1/log").read_text()
+        else:
+            with pytest.raises(RerunFailed):
+                ready.execute()
+
+
+@BY_BOTH
+def test_a_later_execution_reaches_nothing_of_an_earlier_one(project: Path, confinement: str) -> None:
+    code = (
+        "import os, pathlib\n"
+        "top = pathlib.Path.cwd().parents[1]\n"
+        "kept = [pathlib.Path.home() / 'left.txt', pathlib.Path(os.environ['TMPDIR']) / 'left.txt']\n"
+        "names = ('.', 'data/raw', '.git', '.dvc/tmp')\n"
+        "kept += [pathlib.Path(name) / 'left.txt' for name in names]\n"
+        "assert not any(path.exists() for path in kept), kept\n"
+        "for path in kept: path.parent.mkdir(exist_ok=True); path.write_text('left')\n"
+        "with open('src/train.py', 'a') as f: f.write('# changed')\n"
+        "with open('data/raw/points.csv', 'a') as f: pass\n"
+        "pathlib.Path('data/raw/unused.csv').unlink()\n"
+        "for other in ('attempts/1/outputs/prepared/test.npz', 'recorded', 'pristine', 'cache', 'canary'):\n"
+        "    try:\n"
+        "        (top / other).read_bytes()\n"
+        "    except (PermissionError, FileNotFoundError):\n"
+        "        continue\n"
+        "    except IsADirectoryError:\n"
+        "        raise SystemExit(f'{other} can be opened')\n"
+        "    raise SystemExit(f'{other} can be read')\n"
+    )
+    edit(project, "prepare.py", first_in_main(code))
+    with opened(project, only=["prepare"]) as ready:
+        for _ in range(3):
+            done = ready.execute()
+            digests(ready, {name: record["writes"] for name, record in done.stages.items()})
+            assert (done.project / "prepared/test.npz").is_file()
+    assert confinement
+
+
+def test_the_users_environment_is_not_the_stages(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(project, "train.py", first_in_main("import os; stage.fact('environment', dict(os.environ))"))
+    for name in (
+        "LR",
+        "SECRET_TOKEN",
+        "PYTHONPATH",
+        "REPROOF_RESUME",
+        "OMP_NUM_THREADS",
+        "DVC_STAGE",
+    ):
+        monkeypatch.setenv(name, "5")
+    monkeypatch.setenv("TZ", "Europe/Vienna")
+    with opened(project, only=["train"]) as ready:
+        done = ready.execute(Changes(env={"ATEN_CPU_CAPABILITY": "avx2", "MKL_NUM_THREADS": None}))
+    found = done.stages["train"]["facts"]["environment"]
+    assert not found.keys() & {"LR", "SECRET_TOKEN"}
+    assert (found["REPROOF_RESUME"], found["TZ"], found["ATEN_CPU_CAPABILITY"]) == (
+        "0",
+        "Europe/Vienna",
+        "avx2",
+    )
+    assert (found["OMP_NUM_THREADS"], found["PYTHONHASHSEED"], found["DVC_STAGE"]) == ("1", "0", "train")
+    assert found["HOME"] == str(ready.place.inside / "home")
+
+
+def test_changed_params_are_those_of_one_execution(made: Path) -> None:
+    with opened(made, only=["train"]) as ready:
+        other = ready.execute(Changes(params={"seed": 7, "train.lr": 0.25}))
+        assert other.stages["train"]["pinned"]["seed"] == 7
+        assert other.stages["train"]["overrides"]["train.lr"] == {"from": 0.5, "to": 0.25}
+        assert other.stages["train"]["writes"] != ready.run.stages["train"]["writes"]
+        digests(ready, {"train": ready.execute().stages["train"]["writes"]})
+
+
+def test_resume_state_of_the_authors_is_neither_used_nor_touched(project: Path) -> None:
+    edit(
+        project,
+        "train.py",
+        lambda text: text.replace(
+            "    x = np.c_",
+            "    class Part:\n"
+            "        def state_dict(self): return {'weights': weights}\n"
+            "        def load_state_dict(self, state): weights[:] = state['weights']\n"
+            "    resume = stage.resume(model=Part())\n"
+            "    assert resume.position is None, resume.position\n"
+            "    x = np.c_",
+        ).replace("        log.metrics(", "        resume.here(step)\n        log.metrics("),
+    )
+    left = project / ".dvc/tmp/reproof/resume/train-0123456789abcde"
+    left.mkdir(parents=True)
+    (left / "about.json").write_text("{}")
+    before = state_of(project)
+    with opened(project, only=["train"]) as ready:
+        assert ready.execute().stages["train"]["resume"] == {
+            "continued": None,
+            "saves": 0,
+            "save_seconds": 0.0,
+        }
+    assert changed(before, state_of(project)) == []
+
+
+def test_a_stage_that_fails_is_named_with_its_words(project: Path) -> None:
+    edit(project, "train.py", first_in_main("raise ValueError('the loss is not a number')"))
+    with opened(project) as ready, pytest.raises(RerunFailed, match="'train' failed") as told:
+        ready.execute()
+    assert "the loss is not a number" in str(told.value.found)
+    assert str(ready.place.folder) not in str(told.value)
+
+
+def test_a_stage_that_does_nothing_fails(project: Path) -> None:
+    edit(
+        project, "evaluate_model.py", lambda text: text.replace('run_stage("evaluate", main, Config)', "pass")
+    )
+    with opened(project, only=["evaluate"]) as ready, pytest.raises(RerunFailed):
+        ready.execute()
+
+
+def test_an_old_record_is_no_proof(project: Path) -> None:
+    record = json.loads((project / LATEST / "stages/evaluate.json").read_text())
+    (project / "kept").mkdir()
+    for name in ("predictions.npz", "evaluation.json", "stages/evaluate.json"):
+        shutil.copy(project / LATEST / name, project / "kept" / Path(name).name)
+    (project / ".gitignore").open("a").write("!/kept/*\n")
+    script = (
+        "import os, pathlib, shutil\n"
+        "os.makedirs('results/latest/stages', exist_ok=True)\n"
+        "for name in ('predictions.npz', 'evaluation.json'): shutil.copy(f'kept/{name}', 'results/latest')\n"
+        "shutil.copy('kept/evaluate.json', 'results/latest/stages')\n"
+    )
+    (project / "src/evaluate_model.py").write_text(script)
+    commit_all(project, "It copies what it kept")
+    unproved = pytest.raises(CannotVerify, match="did not prove that it ran")
+    with opened(project, only=["evaluate"]) as ready, unproved as told:
+        ready.execute()
+    assert told.value.found == "a record without one"
+    # With the nonce put in, it is still the record of another execution.
+    forged = script + (
+        "import json\npath = pathlib.Path('results/latest/stages/evaluate.json')\n"
+        "told = json.loads(path.read_text())\n"
+        "nonce = os.environ['REPROOF_VERIFY_NONCE']\n"
+        "told['verification'] = {'nonce': nonce, 'guarded': True, 'modules': []}\n"
+        "path.write_text(json.dumps(told))\n"
+    )
+    (project / "src/evaluate_model.py").write_text(forged)
+    commit_all(project, "It forges the nonce")
+    unproved = pytest.raises(CannotVerify, match="not this execution's")
+    with opened(project, only=["evaluate"]) as ready, unproved:
+        ready.execute()
+    assert record["stage"] == "evaluate"
+
+
+def test_code_from_a_path_that_was_allowed_is_still_not_the_commits(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/helper.py").write_text("x = 1\n")
+    edit(
+        project,
+        "prepare.py",
+        first_in_main(f"import sys; sys.path.append({str(tmp_path / 'elsewhere')!r}); import helper"),
+    )
+    unproved = pytest.raises(CannotVerify, match="neither the commit's nor an installed package's")
+    with opened(project, only=["prepare"]) as ready, unproved as told:
+        ready.execute(allow_read=[tmp_path / "elsewhere"])
+    assert told.value.where == str(tmp_path / "elsewhere/helper.py")
+
+
+def test_data_elsewhere_can_be_allowed_and_is_told(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights.txt").write_text("0.5")
+    path = str(tmp_path / "weights.txt")
+    edit(project, "prepare.py", first_in_main(f"stage.fact('start', open({path!r}).read())"))
+    with opened(project, only=["prepare"]) as ready:
+        with pytest.raises(RerunFailed) as told:
+            ready.execute()
+        assert f"--allow-read {path}" in str(told.value.hint)
+        done = ready.execute(allow_read=[tmp_path / "weights.txt"])
+    assert done.allowed == (path,)
+    assert done.stages["prepare"]["facts"]["start"] == "0.5"
+
+
+@pytest.mark.parametrize("folder", ["", "results", ".dvc/cache", ".git", "no/such"])
+def test_old_results_cannot_be_allowed(made: Path, folder: str) -> None:
+    with opened(made, only=["prepare"]) as ready, pytest.raises(ReproofError) as told:
+        ready.execute(allow_read=[made / folder])
+    assert str(told.value.where).startswith("--allow-read ")
+
+
+def test_what_a_stage_asks_for_and_does_not_need_is_told(project: Path) -> None:
+    code = f"try: open({str(project / 'README.md')!r})\nexcept OSError: pass"
+    edit(project, "prepare.py", first_in_main(code))
+    with opened(project, only=["prepare"]) as ready:
+        done = ready.execute()
+    assert str(project / "README.md") in done.refused["prepare"]
+
+
+class TestStages:
+    """Which stages are executed."""
+
+    def change(self, project: Path, **options: object) -> None:
+        pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
+        stage = pipeline["stages"]["train"]
+        if "persist" in options:
+            stage["outs"][0] = {stage["outs"][0]: {"persist": True}}
+        else:
+            stage |= options
+        (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+        commit_all(project, "Another pipeline")
+
+    @pytest.mark.parametrize(
+        ("options", "word"),
+        [
+            ({"frozen": True}, "frozen"),
+            ({"persist": True}, "persistent"),
+            ({"always_changed": True}, "always changed"),
+        ],
+    )
+    def test_without_proof_are_named_and_refused(
+        self, project: Path, options: dict[str, object], word: str
+    ) -> None:
+        self.change(project, **options)
+        with (
+            pytest.raises(CannotVerify, match="cannot be executed again with proof") as told,
+            opened(project),
+        ):
+            pass
+        assert str(told.value.found).startswith("train: ")
+        assert word in str(told.value.found)
+        assert "--exclude train" in str(told.value.hint)
+        with opened(project, exclude=["train"]) as ready:
+            assert ready.plan.executed == ("prepare", "evaluate")
+            assert ready.plan.left_out["train"] == "excluded by name"
+            assert (ready.place.project / LATEST / "checkpoint/weights.npz").is_file()
+            digests(ready, {name: record["writes"] for name, record in ready.execute().stages.items()})
+
+    def test_without_a_record_are_named_and_refused(self, project: Path) -> None:
+        pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
+        pipeline["stages"]["copy"] = {"cmd": "cp params.yaml copy", "deps": ["params.yaml"], "outs": ["copy"]}
+        pipeline["stages"]["train"]["deps"].append("copy")
+        (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+        lock = yaml.safe_load((project / "dvc.lock").read_text())
+        lock["stages"]["copy"] = {"cmd": "cp params.yaml copy"}
+        (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+        commit_all(project, "A stage without run_stage")
+        with (
+            pytest.raises(CannotVerify, match="cannot be executed again with proof") as told,
+            opened(project),
+        ):
+            pass
+        assert "copy: its script does not call run_stage" in str(told.value.found)
+
+    def test_that_only_gather_are_left_out_and_said(self, made: Path) -> None:
+        with opened(made) as ready:
+            assert set(ready.plan.left_out) == {"summarize"}
+
+    def test_that_something_depends_on_are_executed(self, project: Path) -> None:
+        pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
+        pipeline["stages"]["evaluate"]["deps"].append(f"{LATEST}/benchmark.json")
+        pipeline["stages"]["benchmark"] = {
+            "cmd": "python src/benchmark.py",
+            "deps": [f"{LATEST}/checkpoint"],
+            "plots": [{f"{LATEST}/benchmark.json": {"cache": False}}],
+        }
+        (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+        for name in ("benchmark.json", "stages/benchmark.json"):
+            (project / LATEST / name).write_bytes((project / LATEST / "stages/train.json").read_bytes())
+        commit_all(project, "A benchmark")
+        with opened(project) as ready:
+            assert ready.plan.executed == ("prepare", "train", "benchmark", "evaluate")
+
+    def test_of_another_name_are_refused(self, made: Path) -> None:
+        with pytest.raises(ReproofError, match="no such stage: 'trian'"), opened(made, only=["trian"]):
+            pass
+
+    def test_none_is_no_verification(self, made: Path) -> None:
+        with (
+            pytest.raises(CannotVerify, match="no stage is left"),
+            opened(made, exclude=["prepare", "train", "evaluate"]),
+        ):
+            pass
+
+
+def test_the_stage_record_has_nothing_of_it_outside_a_verification(made: Path) -> None:
+    for path in (made / LATEST / "stages").iterdir():
+        assert "verification" not in json.loads(path.read_text())
+    assert os.environ.get("REPROOF_VERIFY_NONCE") is None
+
+
+def test_a_dependency_elsewhere_has_to_be_the_one_of_the_run(tmp_path: Path) -> None:
+    table = tmp_path / "elsewhere" / "table.csv"
+    table.parent.mkdir()
+    table.write_text("1,2\n")
+    project = small_project(tmp_path / "project")
+    pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
+    pipeline["stages"]["prepare"]["deps"].append(str(table))
+    (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    edit(project, "prepare.py", first_in_main(f"stage.fact('table', open({str(table)!r}).read())"))
+    dvc(project, "repro")
+    commit_all(project, "A run")
+    with opened(project, only=["prepare"]) as ready:
+        assert ready.plan.stages["prepare"].external == (table,)
+        assert ready.execute().stages["prepare"]["facts"]["table"] == "1,2\n"
+        table.write_text("1,3\n")
+        with pytest.raises(CannotVerify, match="not the one that the run read") as told:
+            ready.execute()
+    assert told.value.where == str(table)

@@ -1,0 +1,342 @@
+"""The temporary folder of a verification: the commit's files without its results, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import commit_all, run
+from projects import dvc, experiment
+from verify_places import LATEST, changed, forget_cache, opened, shared_project, state_of
+
+from reproof.errors import ReproofError
+from reproof.verify import leftovers
+from reproof.verify.errors import CannotVerify
+from reproof.verify.execution import Changes, attempt
+from reproof.verify.inputs import bring
+from reproof.verify.recorded_run import load
+from reproof.verify.stages import choose
+from reproof.verify.workplace import workplace
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recorded project, for looking at."""
+    return shared_project(tmp_path_factory)
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, for a test to change."""
+    return Path(shutil.copytree(made, tmp_path / "project", symlinks=True))
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Temporary files in a folder of the test's own."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def test_it_holds_the_commits_files_without_what_the_run_wrote(project: Path, temporary: Path) -> None:
+    (project / "src" / "train.py").write_text("an edit after the run\n")
+    (project / "new.py").write_text("an untracked file\n")
+    before = state_of(project)
+    with opened(project) as ready:
+        files = {
+            path.relative_to(ready.place.project).as_posix()
+            for path in ready.place.project.rglob("*")
+            if path.is_file() and not path.is_relative_to(ready.place.project / ".git")
+        }
+        assert {"dvc.yaml", "dvc.lock", "params.yaml", "src/train.py", "data/raw/points.csv"} <= files
+        assert not [name for name in files if name.startswith(("results/", "prepared/", "new.py"))]
+        text = (ready.place.project / "src/train.py").read_bytes()
+        assert text == ready.run.get("src/train.py")
+        assert ready.place.folder.stat().st_mode & 0o777 == 0o700
+    assert changed(before, state_of(project)) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_git_in_it_gives_no_results_away(project: Path) -> None:
+    summary = run("git", "rev-parse", f"HEAD:{LATEST}/summary.json", cwd=project).stdout.strip()
+    head = run("git", "rev-parse", "HEAD", cwd=project).stdout.strip()
+    with opened(project) as ready:
+        for name in (summary, head):
+            found = run("git", "cat-file", "-e", name, cwd=ready.place.project, check=False)
+            assert found.returncode != 0, name
+        assert len(run("git", "log", "--format=%H", cwd=ready.place.project).stdout.split()) == 1
+        assert run("git", "status", "--porcelain", cwd=ready.place.project).stdout == ""
+        assert not (ready.place.top / ".git/objects/info/alternates").exists()
+
+
+def test_an_experiment_is_checked_out_too(project: Path) -> None:
+    name = experiment(dvc(project, "exp", "run", "-S", "seed=1"))
+    run("git", "checkout", "--quiet", "--force", "HEAD", cwd=project)
+    before = state_of(project)
+    with opened(project, name) as ready:
+        assert "seed: 1" in (ready.place.project / "params.yaml").read_text()
+    assert changed(before, state_of(project)) == []
+
+
+def test_a_project_in_a_folder_of_a_repository(made: Path, tmp_path: Path) -> None:
+    top = tmp_path / "mono"
+    shutil.copytree(made, top / "team" / "project", ignore=shutil.ignore_patterns(".git"))
+    (top / "README.md").write_text("Many projects.\n")
+    run("git", "init", "--quiet", cwd=top)
+    commit_all(top, "All of it")
+    before = state_of(top)
+    with opened(top / "team" / "project") as ready:
+        assert ready.place.project == ready.place.top / "team" / "project"
+        assert (ready.place.top / "README.md").exists()
+        done = ready.execute()
+        assert (done.project / LATEST / "checkpoint/weights.npz").is_file()
+        assert {name: r["writes"] for name, r in done.stages.items()} == {
+            name: ready.run.stages[name]["writes"] for name in done.stages
+        }
+    assert changed(before, state_of(top)) == []
+
+
+def test_a_linked_working_tree(project: Path, tmp_path: Path) -> None:
+    run("git", "worktree", "add", "--quiet", "--detach", tmp_path / "tree", "HEAD", cwd=project)
+    (tmp_path / "tree" / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {project}/.dvc/cache\n")
+    before = state_of(tmp_path / "tree"), state_of(project)
+    with opened(tmp_path / "tree") as ready:
+        assert (ready.place.project / "data/raw/points.csv").is_file()
+        assert ready.place.source.git_folder == project / ".git"
+    assert (state_of(tmp_path / "tree"), state_of(project)) == before
+
+
+def test_nothing_of_the_users_git_configuration_runs(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = tmp_path / "ran"
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for name in ("post-checkout", "pre-commit", "post-commit", "post-index-change", "reference-transaction"):
+        (hooks / name).write_text(f"#!/bin/sh\necho {name} >> {ran}\n")
+        (hooks / name).chmod(0o755)
+    (project / ".gitattributes").write_text("*.py filter=mine\n")
+    commit_all(project, "A filter")
+    text = (Path.home() / ".gitconfig").read_text()
+    config = tmp_path / "gitconfig"
+    config.write_text(
+        f"{text}[core]\n    hooksPath = {hooks}\n    fsmonitor = {hooks}/post-checkout\n"
+        f'[filter "mine"]\n    smudge = sh -c "echo smudge >> {ran}; cat"\n    required = true\n'
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "no-index"))
+    monkeypatch.delenv("GIT_INDEX_FILE")
+    with opened(project) as ready:
+        assert (ready.place.project / "src/train.py").read_bytes() == ready.run.get("src/train.py")
+    assert not ran.exists()
+
+
+def test_submodules_are_named_and_refused(project: Path) -> None:
+    head = run("git", "rev-parse", "HEAD", cwd=project).stdout.strip()
+    run("git", "update-index", "--add", "--cacheinfo", f"160000,{head},src/library", cwd=project)
+    run("git", "commit", "--quiet", "--message", "A submodule", cwd=project)
+    with pytest.raises(CannotVerify, match="submodules") as told, opened(project):
+        pass
+    assert told.value.where == "src/library"
+
+
+def test_what_git_lfs_holds_is_named_and_refused(project: Path) -> None:
+    (project / ".gitattributes").write_text("*.bin filter=lfs\n")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 3\n"
+    (project / "data" / "big.bin").write_text(pointer)
+    commit_all(project, "LFS")
+    with pytest.raises(CannotVerify, match="LFS") as told, opened(project):
+        pass
+    assert told.value.where == "data/big.bin"
+
+
+def test_a_broken_repository_is_told_in_gits_words(project: Path, temporary: Path) -> None:
+    blob = run("git", "rev-parse", "HEAD:src/train.py", cwd=project).stdout.strip()
+    (project / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(CannotVerify, match="Git cannot write") as told, opened(project):
+        pass
+    assert blob in str(told.value.found)
+    assert list(temporary.iterdir()) == []
+
+
+class TestFreshClone:
+    """Everything from the remotes, as a stranger would get it."""
+
+    @pytest.fixture
+    def pushed(self, project: Path, tmp_path: Path) -> Path:
+        run("git", "init", "--quiet", "--bare", tmp_path / "git-remote", cwd=project)
+        run("git", "remote", "add", "origin", tmp_path / "git-remote", cwd=project)
+        dvc(project, "remote", "add", "--default", "store", str(tmp_path / "dvc-remote"))
+        commit_all(project, "A remote")
+        run("git", "push", "--quiet", "origin", "HEAD:main", cwd=project)
+        dvc(project, "push")
+        return project
+
+    def test_it_needs_neither_the_users_objects_nor_the_cache(self, pushed: Path, tmp_path: Path) -> None:
+        before = state_of(pushed), state_of(tmp_path / "git-remote"), state_of(tmp_path / "dvc-remote")
+        with opened(pushed, fresh_clone=True) as ready:
+            assert ready.place.fresh_clone == str(tmp_path / "git-remote")
+            assert ready.inputs.from_["data"] == "git+remote"
+            done = ready.execute()
+            assert done.stages["train"]["writes"] == ready.run.stages["train"]["writes"]
+        assert before == (
+            state_of(pushed),
+            state_of(tmp_path / "git-remote"),
+            state_of(tmp_path / "dvc-remote"),
+        )
+
+    def test_a_commit_that_was_not_pushed(self, pushed: Path) -> None:
+        (pushed / "README.md").write_text("changed\n")
+        commit = commit_all(pushed, "Not pushed")
+        refused = pytest.raises(CannotVerify, match="does not give the commit")
+        with refused as told, opened(pushed, fresh_clone=True):
+            pass
+        assert told.value.expected == commit
+
+    def test_data_that_was_not_pushed(self, pushed: Path, tmp_path: Path) -> None:
+        shutil.rmtree(tmp_path / "dvc-remote")
+        with pytest.raises(CannotVerify, match="no DVC remote holds it"), opened(pushed, fresh_clone=True):
+            pass
+        with opened(pushed) as ready:
+            assert ready.inputs.from_["data"] == "cache+git"
+
+    def test_an_experiment_that_was_pushed(self, pushed: Path) -> None:
+        name = experiment(dvc(pushed, "exp", "run", "-S", "seed=1"))
+        refused = pytest.raises(CannotVerify, match="does not give the commit")
+        with refused, opened(pushed, name, fresh_clone=True):
+            pass
+        dvc(pushed, "exp", "push", "origin", name)
+        with opened(pushed, name, fresh_clone=True) as ready:
+            assert "seed: 1" in (ready.place.project / "params.yaml").read_text()
+
+    def test_no_remote(self, project: Path) -> None:
+        with pytest.raises(CannotVerify, match="no remote to clone from"), opened(project, fresh_clone=True):
+            pass
+
+
+class TestLeftovers:
+    """What a killed verification leaves is gone with the next one."""
+
+    def left(self, temporary: Path, name: str = "one") -> Path:
+        folder = temporary / f"{leftovers.PREFIX}{name}"
+        (folder / "inside" / "closed").mkdir(parents=True)
+        (folder / "inside" / "closed" / "file").write_text("x")
+        (folder / "inside" / "closed").chmod(0)
+        (folder / "lock").write_text("")
+        return folder
+
+    def test_of_a_dead_process_it_is_removed(self, made: Path, temporary: Path) -> None:
+        folder = self.left(temporary)
+        with workplace(load(made, "HEAD")) as place:
+            assert not folder.exists()
+            assert list(temporary.iterdir()) == [place.folder]
+        assert list(temporary.iterdir()) == []
+
+    def test_of_a_living_process_it_stays(self, made: Path, temporary: Path) -> None:
+        with workplace(load(made, "HEAD")) as first, workplace(load(made, "HEAD")) as second:
+            assert first.top.is_dir()
+            assert second.top.is_dir()
+        assert list(temporary.iterdir()) == []
+
+    def test_one_that_is_just_being_made_stays(self, temporary: Path) -> None:
+        folder = temporary / f"{leftovers.PREFIX}new"
+        folder.mkdir()
+        assert leftovers.sweep() == []
+        old = time.time() - 3600
+        os.utime(folder, (old, old))
+        assert leftovers.sweep() == [folder]
+
+    def test_what_runs_in_it_is_ended(self, temporary: Path) -> None:
+        folder = self.left(temporary)
+        running = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)"], cwd=folder / "inside"
+        )
+        assert leftovers.sweep() == [folder]
+        assert running.wait(10) == -signal.SIGKILL
+
+    def test_no_other_folder_is_touched(self, temporary: Path, tmp_path: Path) -> None:
+        (tmp_path / "kept").mkdir()
+        (temporary / f"{leftovers.PREFIX}link").symlink_to(tmp_path / "kept")
+        (temporary / "reproof-other").mkdir()
+        (temporary / f"{leftovers.PREFIX}file").write_text("")
+        assert leftovers.sweep() == []
+        assert (tmp_path / "kept").is_dir()
+
+
+def test_a_dvc_folder_is_needed(project: Path) -> None:
+    run("git", "rm", "-r", "--quiet", "--cached", ".dvc", cwd=project)
+    run("git", "commit", "--quiet", "--message", "No DVC", cwd=project)
+    with pytest.raises(CannotVerify, match="no DVC project"), opened(project):
+        pass
+
+
+def test_data_is_needed(project: Path) -> None:
+    forget_cache(project)
+    with pytest.raises(CannotVerify, match="neither DVC's cache nor a remote"), opened(project):
+        pass
+
+
+class TestLinks:
+    """A link that the commit holds never has anything written, moved or removed behind it."""
+
+    @pytest.fixture
+    def outside(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "outside"
+        for name in ("prepared/test.npz", "latest/curves.csv", "raw/other.csv", "tmp/kept", "config.local"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("the user's")
+        return folder
+
+    @pytest.mark.parametrize(
+        ("name", "target"),
+        [
+            ("results", ""),
+            ("results/latest", "latest"),
+            ("data/raw", "raw"),
+            ("data", ""),
+            (".dvc", ""),
+            (".dvc/tmp", "tmp"),
+            (".dvc/config.local", "config.local"),
+            ("params.yaml", "config.local"),
+        ],
+    )
+    def test_leads_nowhere(self, project: Path, outside: Path, name: str, target: str) -> None:
+        (project / "link").symlink_to(outside / target)
+        run("git", "add", "--force", "link", cwd=project)
+        blob = run("git", "rev-parse", ":link", cwd=project).stdout.strip()
+        run("git", "rm", "-r", "--quiet", "--cached", "--ignore-unmatch", name, "link", cwd=project)
+        run("git", "update-index", "--add", "--cacheinfo", f"120000,{blob},{name}", cwd=project)
+        tree = run("git", "write-tree", cwd=project).stdout.strip()
+        commit = run("git", "commit-tree", tree, "-p", "HEAD", "-m", "A link", cwd=project).stdout.strip()
+        run("git", "reset", "--quiet", "--hard", "HEAD", cwd=project)
+        before = state_of(outside), state_of(project)
+        read = load(project, "HEAD")
+        linked = dataclasses.replace(read, commit=commit)
+        with contextlib.suppress(ReproofError), workplace(linked) as place:
+            plan = choose(linked, place)
+            bring(linked, place, plan)
+            attempt(linked, place, plan, changes=Changes(params={"seed": 1}), say=lambda _: None)
+        assert (state_of(outside), state_of(project)) == before
+
+
+def test_an_output_that_is_a_link_was_not_made_here(project: Path) -> None:
+    pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
+    cmd = "python src/prepare.py; mv prepared data/kept; ln -s data/kept prepared"
+    pipeline["stages"]["prepare"]["cmd"] = cmd
+    (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    commit_all(project, "A link")
+    linked = pytest.raises(CannotVerify, match="an output is a link")
+    with opened(project, only=["prepare"]) as ready, linked as told:
+        ready.execute()
+    assert told.value.where == "prepared"
