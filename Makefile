@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/ready
 AUDIT := build/audit
 
-.PHONY: help demo test lint types unit soak docs example performance picture security constraints clean
+.PHONY: help demo test lint types unit soak docs example corpus performance picture security constraints clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -39,6 +39,9 @@ docs: $(READY) ## is the reference of commands what --help says?
 
 example: $(READY) ## run this repository's own pipeline: the examples under reports/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro example checked showcase
+
+corpus: $(READY) ## ask verify about a hundred runs that are not what they seem: reports/verify-corpus.md
+	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro --single-item verify-corpus
 
 performance: $(READY) ## measure how fast it is, beside its peers: reports/performance.md (half a quiet hour)
 	@$(BIN)/python benchmarks/peers.py

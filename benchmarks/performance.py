@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import Any
 
 import ab_trials
@@ -25,6 +26,7 @@ import resume_cost
 import sinks
 import startup
 import timing_overhead
+import verify_speed
 from amounts import Amounts
 from claims import Part, machine, watched
 from measuring import ROOT, say
@@ -47,6 +49,7 @@ PARTS: dict[str, Part] = {
     "loadgen": lambda amounts: loadgen.measure(amounts.repeats, amounts.seconds),
     "coverage": lambda amounts: interval_coverage.measure(amounts.processes),
     "history": lambda amounts: history_speed.measure(amounts.repeats),
+    "verify": lambda amounts: verify_speed.measure(amounts.pipelines),
     "ab": lambda amounts: ab_trials.measure(amounts.repeats, amounts.seconds, amounts.trials),
 }
 
@@ -54,9 +57,13 @@ PARTS: dict[str, Part] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, help="measure these, and print them as JSON")
+    parser.add_argument("--again", nargs="+", choices=PARTS, help="measure these anew, for the page there is")
     parser.add_argument("--render", action="store_true", help="measure nothing; write the page anew")
     arguments = parser.parse_args()
-    if not arguments.render:
+    if arguments.again:
+        path = REPORTS / "performance.json"
+        files.write_json(path, renewed(files.read_json(path), measure(chosen.load(), arguments.again)))
+    elif not arguments.render:
         found = measure(chosen.load(), arguments.only or list(PARTS))
         if arguments.only:
             print(json.dumps(found["parts"], indent=2))
@@ -75,6 +82,7 @@ def measure(amounts: Amounts, names: list[str]) -> dict[str, Any]:
     for name in names:
         say(f"{name} …")
         parts[name], reason, noises[name] = watched(PARTS[name], amounts)
+        noises[name] |= {"ended": clock.now(), "library": environment.library()["commit"]}
         if reason is not None:
             failed[name] = reason
             say(f"  {name} failed: {reason}")
@@ -91,6 +99,23 @@ def measure(amounts: Amounts, names: list[str]) -> dict[str, Any]:
         "noise": noises,
         "failed": failed,
         "parts": parts,
+    }
+
+
+def renewed(page: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Return a page with some parts measured anew; beside each part stands when, and by which library.
+
+    Raises:
+        SystemExit: on another machine than the page's: its ratios would stand beside those of this one.
+    """
+    if page["machine"]["fingerprint"] != found["machine"]["fingerprint"]:
+        sys.exit("the page is of another machine: make performance")
+    names = found["parts"].keys()
+    kept = {name: why for name, why in page["failed"].items() if name not in names}
+    return page | {
+        "parts": page["parts"] | found["parts"],
+        "noise": page["noise"] | found["noise"],
+        "failed": kept | found["failed"],
     }
 
 

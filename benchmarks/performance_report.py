@@ -22,6 +22,7 @@ PARTS = (
     "loadgen",
     "coverage",
     "history",
+    "verify",
     "ab",
 )
 

@@ -56,7 +56,7 @@ def main() -> None:
     conclude()
     collect()
     readme = ROOT / "README.md"
-    readme.write_text(SHOWN.sub(lambda _: table(), readme.read_text()))
+    readme.write_text(SHOWN.sub(lambda _: table(), readme.read_text(), count=1))
 
 
 def table() -> str:

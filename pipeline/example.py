@@ -112,7 +112,7 @@ def collect(table: str, proof: str) -> None:
     files.write_text(COLLECTED / "experiments.md", head + table.strip() + "\n")
     files.write_text(COLLECTED / "verify.txt", proof.strip() + "\n")
     readme = ROOT / "README.md"
-    readme.write_text(PROVED.sub(lambda _: proved(), readme.read_text()))
+    readme.write_text(PROVED.sub(lambda _: proved(), readme.read_text(), count=1))
 
 
 def proved() -> str:

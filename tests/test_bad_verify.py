@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bad_inputs import assert_told, nothing_lost
-from conftest import commit_all, run
+from conftest import commit_all, make_git_project, run
 from projects import ENV, dvc
 from test_certificate import changed, verification
 
@@ -150,6 +150,6 @@ def test_certificate_edited(certified: tuple[Path, Path], tmp_path: Path) -> Non
     assert_told("certificate-edited", reproof(project, "certificate", "check", str(path)))
 
 
-def test_certificate_of_another_repository(certified: tuple[Path, Path], git_project: Path) -> None:
-    done = reproof(git_project, "certificate", "check", str(certified[1]))
+def test_certificate_of_another_repository(certified: tuple[Path, Path], tmp_path: Path) -> None:
+    done = reproof(make_git_project(tmp_path / "another"), "certificate", "check", str(certified[1]))
     assert_told("certificate-of-another-repository", done)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import pytest
 from bad_inputs import assert_told, nothing_lost
 from conftest import run
 from projects import ENV
@@ -16,17 +15,29 @@ def reproof(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return run("reproof", "verify", *arguments, cwd=project, env=ENV, check=False)
 
 
-@pytest.mark.parametrize(
-    ("slug", "arguments"),
-    [
-        ("verify-repeats-of-none", ("--repeats", "0")),
-        ("verify-too-few-seeds", ("--new-seed", "2")),
-        ("verify-seeds-for-bits", ("--new-seed", "3", "--require", "bit")),
-        ("verify-seeds-and-repeats", ("--new-seed", "3", "--repeats", "2")),
-        ("verify-seeds-and-causes", ("--new-seed", "3", "--explain")),
-        ("verify-level-unknown", ("--require", "exact")),
-        ("verify-output-is-a-file", ("--output", "params.yaml/certificates")),
-    ],
-)
-def test_an_option_that_cannot_be(small_run: Path, slug: str, arguments: tuple[str, ...]) -> None:
-    assert_told(slug, reproof(small_run, *arguments))
+def test_verify_repeats_of_none(small_run: Path) -> None:
+    assert_told("verify-repeats-of-none", reproof(small_run, "--repeats", "0"))
+
+
+def test_verify_too_few_seeds(small_run: Path) -> None:
+    assert_told("verify-too-few-seeds", reproof(small_run, "--new-seed", "2"))
+
+
+def test_verify_seeds_for_bits(small_run: Path) -> None:
+    assert_told("verify-seeds-for-bits", reproof(small_run, "--new-seed", "3", "--require", "bit"))
+
+
+def test_verify_seeds_and_repeats(small_run: Path) -> None:
+    assert_told("verify-seeds-and-repeats", reproof(small_run, "--new-seed", "3", "--repeats", "2"))
+
+
+def test_verify_seeds_and_causes(small_run: Path) -> None:
+    assert_told("verify-seeds-and-causes", reproof(small_run, "--new-seed", "3", "--explain"))
+
+
+def test_verify_level_unknown(small_run: Path) -> None:
+    assert_told("verify-level-unknown", reproof(small_run, "--require", "exact"))
+
+
+def test_verify_output_is_a_file(small_run: Path) -> None:
+    assert_told("verify-output-is-a-file", reproof(small_run, "--output", "params.yaml/certificates"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ def test_the_first_screen_of_everything_names_the_best_and_says_that_it_really_i
 ) -> None:
     done = compare(made.root, "--all")
     first = " ".join(done.stdout.split("\n\n")[0].split())
-    assert first.startswith("momentum has the best accuracy: ")
+    # The one run of hidden-128 is a little luckier; nobody is told that it is the better method.
+    assert re.match(r"(hidden-128 has the best accuracy, [\d.]+, but of one run; .* it is )?momentum", first)
     assert "really better than november: +" in first
     assert "6 pairs" in first
     assert max(map(len, done.stdout.splitlines())) <= 120
@@ -82,7 +84,7 @@ def test_questions_metrics_and_params(made: showcase.Showcase) -> None:
     found = groups(
         made.root, "--all", "--query", "params.train.lr < 0.15 and metrics.accuracy > 0.3", "--sort", "loss"
     )
-    assert set(found) == {"momentum", "gentle", "lr-0.1", "november", "from-0.1"}
+    assert set(found) == {"lr-0.1", "november", "from-0.1"}
     assert found["november"]["n"] == 6  # the baseline, whole, though the question leaves it out
     only = groups(made.root, "lr-*", "--metric", "loss", "--by", "train.lr", "--baseline", "lr-0.2-s0")
     assert {one["params"]["train.lr"] for one in only.values()} == {0.1, 0.2, 0.3}
@@ -102,7 +104,7 @@ def test_documents_are_written(made: showcase.Showcase, tmp_path: Path) -> None:
     markdown = tmp_path / "reports" / "comparison.md"
     done = compare(made.root, "--all", "--output", str(markdown))
     text = markdown.read_text(encoding="utf-8")
-    assert "comparison.md: momentum has the best accuracy" in done.stdout
+    assert re.search(r"comparison\.md: .*momentum.* really better than november", done.stdout)
     for name in ("effects", "parallel", "pareto"):
         assert f"(comparison_figures/{name}.svg)" in text
         assert (tmp_path / "reports" / "comparison_figures" / f"{name}.svg").stat().st_size > 500

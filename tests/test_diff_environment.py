@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -125,5 +126,7 @@ def test_a_record_that_lacks_facts_makes_no_difference_of_them(meta: dict[str, A
 def test_a_library_from_another_commit_is_told_and_changes_no_bits() -> None:
     library = {"version": "0.2.0", "commit": "a" * 40 + "+changed", "source": "x"}
     (one,) = compared(library=library).changes
-    assert words.change(one) == "reproof 0.1.0 f39cced6b3 +changed → 0.2.0 aaaaaaaaaa +changed"
+    assert re.fullmatch(
+        r"reproof 0\.1\.0 [0-9a-f]{10}( \+changed)? → 0\.2\.0 aaaaaaaaaa \+changed", words.change(one)
+    )
     assert not one.matters

@@ -17,6 +17,7 @@ when. File hashes, which DVC keeps, stay for transport. Kinds, by file name:
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,6 +77,8 @@ def text_of(value: Any) -> str:
 def _of_each(files: Sequence[Path]) -> dict[Path, str]:
     """Large files on all cores: SHA-256 lets other threads run. Small ones would only wait for each other."""
     large = {path for path in files if path.stat().st_size >= _LARGE_BYTES}
+    if large:
+        importlib.import_module("numpy")  # the readers do: two threads at once may find it half loaded
     with ThreadPoolExecutor(environment.usable_cores()) as pool:  # it starts no more threads than it needs
         begun = {path: pool.submit(_of_file, path) for path in files if path in large}
         return {path: begun[path].result() if path in large else _of_file(path) for path in files}

@@ -6,12 +6,14 @@ computation is no part of it: the records of stages, the summary, documents, tim
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ from reproof.verify.recorded_run import RecordedRun
 
 TIMINGS = "benchmark"
 """The stage that measures how fast a machine is: its results hold for one machine, and differ every time."""
+
+_READ_WITH = {"": "numpy", ".parquet": "pyarrow.parquet", ".onnx": "onnx"}
+"""What content digests are taken with (`reproof.digest`), by the ending of a path; NumPy for folders, too."""
 
 MISSING = "missing"
 UNREADABLE = "unreadable"
@@ -132,6 +137,10 @@ def _of(
                 metrics[full] = value
     if project is None:
         return Snapshot({path: Held(*one) for path, one in found.items()}, metrics, left_out)
+    for ending, module in _READ_WITH.items():  # in one thread: two that import it at once may see half of it
+        if any(path.endswith(ending) for path in found):
+            with contextlib.suppress(ImportError):
+                import_module(module)
     with ThreadPoolExecutor(environment.usable_cores()) as pool:
         made = pool.map(lambda path: _held(project, path, found[path][0], found[path][2]), found)
         return Snapshot(dict(zip(found, made, strict=True)), metrics, left_out)
