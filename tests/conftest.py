@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from hypothesis import settings
 # The same examples in every run: a suite that fails by chance teaches people to run it again.
 settings.register_profile("reproof", deadline=None, derandomize=True, database=None)
 settings.load_profile("reproof")
+
+# Where `reproof`, `dvc` and `python` of this environment lie: make puts nothing on PATH.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 # What the caller's shell, CI job or cluster may have set, and a test must not see.
 FOREIGN_PREFIXES = ("CI_", "DVC_", "GITHUB_", "GITLAB_", "REPROOF_", "SLURM_", "XDG_")

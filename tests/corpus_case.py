@@ -142,7 +142,8 @@ def own_environment(world: World) -> Path:
     folder = world.folder / "env"
     venv.create(folder, symlinks=True, with_pip=False)
     packages = next(folder.glob("lib/python*/site-packages"))
-    for installed in map(Path, site.getsitepackages()):
+    # Debian names folders that are not there.
+    for installed in filter(Path.is_dir, map(Path, site.getsitepackages())):
         for path in installed.iterdir():
             if path.name != "__pycache__" and not (packages / path.name).exists():
                 (packages / path.name).symlink_to(path)

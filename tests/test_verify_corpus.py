@@ -22,7 +22,7 @@ def marked(case: Case) -> Any:
     return pytest.param(case, id=case.name, marks=[pytest.mark.soak] if case.name in SELDOM else [])
 
 
-@pytest.mark.parametrize("case", map(marked, CASES))
+@pytest.mark.parametrize("case", list(map(marked, CASES)))
 def test_the_verdict_is_the_right_one(case: Case, recorded: World, tmp_path: Path) -> None:
     if lack := lacks(case):
         pytest.skip(f"needs {lack}")
