@@ -10,6 +10,7 @@ import contextlib
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -93,7 +94,7 @@ class Server:
         return None
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler, ABC):
     server_state: ClassVar[Server]
     protocol_version = "HTTP/1.1"
 
@@ -130,8 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
         status, found, headers = self._answer(method, body)
         self._send(status, json.dumps(found).encode(), headers)
 
+    @abstractmethod
     def _answer(self, method: str, body: Any) -> tuple[int, Any, dict[str, str]]:
-        raise NotImplementedError
+        """Status, body and headers, as this forge's API gives them."""
 
     def _send(self, status: int, data: bytes, headers: Mapping[str, str], drip_s: float = 0.0) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -19,6 +19,7 @@ from projects import ENV, dvc, experiment, read
 from reproof import history, params, record_values, run_experiment
 from reproof.errors import ReproofError
 from reproof.git_objects import objects
+from reproof.history import snapshot
 from reproof.plain import plain
 
 LATEST = "results/latest"
@@ -128,7 +129,7 @@ def test_a_failure_that_was_kept_has_its_params_and_no_number_of_the_run_before(
     assert found.error is not None
     assert found.error["stage"] == "train"
     assert "no space left" in found.error["message"]
-    assert "abcdef" not in json.dumps(history._row(found))
+    assert "abcdef" not in json.dumps(snapshot._row(found))
     assert found.start_time is not None
     assert found.code_tree is not None
 
@@ -179,7 +180,7 @@ def test_a_record_of_another_form_is_a_run_with_what_can_be_read(
     one = history.collect(small_copy)[-1]
     assert one.run_id == "20300101-000000-dddddd"
     assert all(isinstance(value, int | float) for value in one.metrics.values())
-    json.dumps(history._row(one), allow_nan=False)
+    json.dumps(snapshot._row(one), allow_nan=False)
 
 
 def test_a_repository_without_runs_or_commits_has_none(git_project: Path, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from reproof.history.reading import blob, read_rows
 from reproof.history.rows import Row, Rows
 from reproof.history.scanning import collect, of_results, scan
 from reproof.history.snapshot import FILE, SCHEMA_VERSION, read, write
-from reproof.history.snapshot import _row as _row
 from reproof.recorded import Run
 
 __all__ = [
