@@ -37,7 +37,7 @@ Where to look (the last run's status: {summary["status"]}):
 To go on:  source .venv/bin/activate && cd demo
   reproof report --check         what the report lacks: words of yours, mostly, which go into notes/
   reproof diff NAME NAME         what differs between two of them, and what it did
-  reproof verify                 run the last one again, elsewhere: does the same come out?
+  reproof verify NAME            run one of them again, elsewhere: does the same come out?
   reproof log                    all three runs as one document: training_reports/
   dvc exp run -S seed=1          another seed; then `reproof history && dvc repro report` shows the spread""")
 
