@@ -44,6 +44,17 @@ def test_the_first_screen_of_everything_names_the_best_and_says_that_it_really_i
     assert "recorded where this branch began" in done.stderr
 
 
+def test_a_bare_repository_is_compared_by_its_own_params(made: showcase.Showcase, tmp_path: Path) -> None:
+    run("git", "clone", "--quiet", "--mirror", made.root.as_uri(), "bare.git", cwd=tmp_path)
+    bare = tmp_path / "bare.git"
+    assert compare(bare).stdout == compare(made.root).stdout
+    single = json.loads(compare(bare, "main", "momentum", "--format", "json").stdout)
+    assert "is not shown: one run a side, without an interval" in single["headline"]
+    told = run("reproof", "diff", "main", "momentum", cwd=bare).stdout
+    assert "train.momentum (none) → 0.7" in told
+    assert "src/model.py (evaluate, train): changed step, fit" in told
+
+
 def test_everything_grouped_judged_and_left_out(made: showcase.Showcase) -> None:
     found = groups(made.root, "--all")
     for name, members in showcase.GROUPS.items():

@@ -84,6 +84,11 @@ def test_params_of_one_odd_run_do_not_crowd_the_table() -> None:
     )
     assert "only ancient differs in old.param0, " in text
     assert "15 more" in text
+    written = documents.as_markdown(
+        compare([*rows, row("ancient", 0.5, data="old", **odd)], RULES, baseline=rows[0])
+    )
+    assert "| Run | n | `train.lr` | accuracy" in written
+    assert re.search(r"^Only ancient differs in old\.param0, .* and 15 more\.$", written, flags=re.M)
 
 
 def test_a_table_of_hundreds_of_lines_shows_the_best_and_the_baseline() -> None:

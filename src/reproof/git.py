@@ -156,7 +156,9 @@ def file_at(repo: git.Repo, rev: str, path: str) -> bytes | None:
 
 def prefix(repo: git.Repo, project: Path) -> str:
     """Return the path of `project` from the top of the repository, with a slash at its end; '' at the top."""
-    top = Path(str(repo.working_tree_dir)).resolve()
+    if repo.working_tree_dir is None:
+        return ""  # a bare repository's own folder
+    top = Path(repo.working_tree_dir).resolve()
     relative = project.resolve().relative_to(top).as_posix()
     return "" if relative == "." else f"{relative}/"
 

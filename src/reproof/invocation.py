@@ -12,6 +12,11 @@ from reproof import clock, dvc, files, redact
 from reproof.errors import ReproofError
 
 LATEST = "results/latest"
+"""The folder of a project that holds the record of its last run."""
+
+VERIFIED = "results/verify"
+"""The folder of a project that holds certificates of runs that were executed again."""
+
 _RUN_ID = "REPROOF_RUN_ID"
 
 

@@ -15,6 +15,7 @@ import typer
 from reproof import screen
 from reproof.cli.app import app
 from reproof.errors import ReproofError
+from reproof.invocation import VERIFIED
 
 if TYPE_CHECKING:
     from reproof.comparison import Comparison
@@ -98,12 +99,12 @@ def compare(
     !=, in, not in, joined by and, or, not. A name with a dash goes in backticks. Ends with 0, whatever it
     finds.
     """
-    from reproof import dvc, history
+    from reproof import history
     from reproof.comparison import choosing, comparing, records
-    from reproof.comparison.rules import rules_of
+    from reproof.history.gathering import no_garbage_collection
 
     here = Path.cwd()
-    root = dvc.project_root(here)
+    root = history.root_of(here)
     if everything and revisions:
         raise ReproofError(
             "--all beside names of runs", found=" ".join(revisions), hint="leave one of them out"
@@ -113,19 +114,19 @@ def compare(
         raise ReproofError("a page needs a file", expected="--output FILE.html")
     if output is not None and output.is_dir():
         raise ReproofError("a folder stands where this file is to be", where=output, hint="name a file in it")
-    known = _certified(root, history.read_rows(root))
-    chosen = choosing.choose(
-        root, known, revisions or (), everything=everything, query=query, baseline=baseline
-    )
-    with records.reader(root) as read:
+    with no_garbage_collection():
+        known = _certified(root, history.read_rows(root))
+        chosen = choosing.choose(
+            root, known, revisions or (), everything=everything, query=query, baseline=baseline
+        )
         found = comparing.compare(
             chosen.rows,
-            rules_of(_params(root)),
+            records.rules_at(root),
             baseline=chosen.baseline,
             metrics=_names(metric),
             by=_names([by] if by else None),
             sort=sort.removeprefix("metrics.") if sort else None,
-            read=read,
+            read=records.reader(root),
             models=records.of_models(root),
         )
     for notice in known.notices:
@@ -145,10 +146,10 @@ def compare(
 
 def _certified(root: Path, known: Rows) -> Rows:
     """Rows whose runs bear the best certificate that this project holds of them."""
+    if not (root / VERIFIED).is_dir():
+        return known
     from reproof.verify import certificates
 
-    if not (root / certificates.FOLDER).is_dir():
-        return known
     runs = certificates.with_best(root, [row.run for row in known.rows])
     return replace(known, rows=tuple(replace(r, run=run) for r, run in zip(known.rows, runs, strict=True)))
 
@@ -163,17 +164,6 @@ def _by_name(output: Path | None) -> Format:
     return {"md": Format.md, "html": Format.html, "csv": Format.csv, "json": Format.json}.get(
         suffix, Format.table
     )
-
-
-def _params(root: Path) -> dict[str, object]:
-    """This workspace's params; none where there are none."""
-    from reproof import params
-
-    try:
-        data = (root / "params.yaml").read_bytes()
-    except OSError:
-        return {}
-    return params.parse(data, "params.yaml")[0]
 
 
 def _write(found: Comparison, form: Format, root: Path, output: Path | None, figures: Path | None) -> None:

@@ -44,18 +44,16 @@ def diff(
 
         reproof diff HEAD~1 --format md --output reports/difference.md
     """
-    from reproof import dvc, files, history, params
-    from reproof.comparison.rules import rules_of
+    from reproof import files, history
+    from reproof.comparison.records import rules_at
     from reproof.difference import documents
     from reproof.difference.whole import between
 
     here = Path.cwd()
-    root = dvc.project_root(here)
+    root = history.root_of(here)
     rows = history.read_rows(root)
     first, second = rows.find(a), rows.find(b)
-    own = root / "params.yaml"
-    rules = rules_of(params.parse(own.read_bytes(), "params.yaml")[0] if own.is_file() else {})
-    found = between(root, first, second, rules)
+    found = between(root, first, second, rules_at(root))
     wanted = Format.JSON if as_json else form or _by_name(output)
     if wanted is Format.MD:
         text = documents.as_markdown(found, root).rstrip("\n")

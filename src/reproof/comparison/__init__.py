@@ -1,8 +1,8 @@
 """Runs beside each other: which belong together, which is best, whether it really is, and what else differs.
 
 `compare` takes rows of the history and gives a `Comparison`; `documents` writes it as a table, Markdown,
-HTML, CSV or JSON. Nothing here reads Git: files of records and predictions come through the functions that a
-caller hands over.
+HTML, CSV or JSON. Only `records` reads Git: to the others, files of records and predictions come through the
+functions that a caller hands over.
 """
 
 from reproof.comparison.comparing import Comparison, Models, compare

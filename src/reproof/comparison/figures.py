@@ -8,7 +8,7 @@ from typing import Any
 
 from reproof import files
 from reproof.comparison.comparing import Comparison
-from reproof.comparison.documents import words
+from reproof.comparison.documents import shown_params, words
 from reproof.comparison.groups import Group
 from reproof.comparison.metrics import Metric
 from reproof.report.figures import Figure, write
@@ -110,7 +110,7 @@ def _coordinates(comparison: Comparison) -> Figure | None:
 
     metric = comparison.sort
     groups = [one for one in comparison.groups if metric and _is_ranked(one, metric)][:_MOST_LINES]
-    params = list(comparison.varying[: _MOST_AXES - 1])
+    params = shown_params.by_weight(comparison, groups)[: _MOST_AXES - 1]
     if metric is None or len(groups) < 3 or not params:
         return None
     axes: list[tuple[str, list[float], list[tuple[float, str]]]] = [

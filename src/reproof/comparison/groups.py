@@ -163,9 +163,16 @@ def varying_params(runs: Sequence[Run]) -> list[str]:
     for run in runs[1:]:
         if run.params is first:
             continue
-        for name in first.keys() | run.params.keys():
-            if name not in names and not _equal(first.get(name), run.params.get(name)):
+        for name, value in run.params.items():
+            other = first.get(name)
+            # Most are alike, and there are a hundred thousand of them: no call for those.
+            if other is value or (type(other) is type(value) and other == value) or name in names:
+                continue
+            if not _equal(other, value):
                 names[name] = None
+        if run.params.keys() != first.keys():
+            missing = first.keys() - run.params.keys()
+            names |= dict.fromkeys(name for name in missing if first[name] is not None)
     return sorted(name for name in names if name not in _DOCUMENT_KEYS and not name.startswith(_DOCUMENTS))
 
 

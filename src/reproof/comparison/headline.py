@@ -74,8 +74,8 @@ def _value(one: Group, metric: Metric) -> str:
 
 def _really(verdict: Verdict, baseline: str) -> str:
     """Whether the best is really better than the baseline, and how anybody knows."""
-    difference = f"{signed(verdict.difference)}{_interval(verdict)}"
-    because = f"; {verdict.reason}" if verdict.reason else ""
+    difference = "" if verdict.difference is None else f"{signed(verdict.difference)}{_interval(verdict)}"
+    because = f"{'; ' if difference else ''}{verdict.reason}" if verdict.reason else ""
     if verdict.kind == "same":
         return f"in practice the same as {baseline}: {difference}{because}"
     if verdict.kind == "inconclusive":

@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from reproof import history
+from reproof import history, params
 from reproof.comparison.caveats import Read
 from reproof.comparison.comparing import Models
+from reproof.comparison.rules import Rules, rules_of
 from reproof.comparison.verdicts import ModelDifference
-from reproof.git_objects import objects
+from reproof.errors import ReproofError
 from reproof.history import Row
+from reproof.history.repository import git
 
 
-@contextmanager
-def reader(root: Path) -> Iterator[Read]:
-    """Give what reads files of records, all through one process of Git's; what runs share is read once.
+def rules_at(root: Path) -> Rules:
+    """Return the rules of this workspace's params.yaml, of a bare repository those of its HEAD.
 
     Raises:
-        ReproofError: when Git refuses.
+        ReproofError: when it cannot be read, or a rule is none.
+    """
+    try:
+        data = (root / "params.yaml").read_bytes()
+    except OSError:
+        data = b""
+        if not (root / "dvc.yaml").is_file():
+            with contextlib.suppress(ReproofError):
+                data = git(root, "cat-file", "blob", "HEAD:params.yaml")
+    return rules_of(params.parse(data, "params.yaml")[0] if data else {})
+
+
+def reader(root: Path) -> Read:
+    """Return what reads files of records; those that runs share are read once.
+
+    It raises ReproofError when Git refuses.
     """
     known: dict[str, bytes | None] = {}
-    with objects(root) as held:
 
-        def read(row: Row, name: str) -> bytes | None:
-            object_id = row.files.get(name)
-            if object_id is None:
-                return history.blob(root, row, name)
-            if object_id not in known:
-                known[object_id] = held.blob(object_id)
-            return known[object_id]
+    def read(row: Row, name: str) -> bytes | None:
+        object_id = row.files.get(name)
+        if object_id is None:
+            return history.blob(root, row, name)
+        if object_id not in known:
+            known[object_id] = history.blob(root, row, name)
+        return known[object_id]
 
-        yield read
+    return read
 
 
 def of_models(root: Path) -> Models:

@@ -6,6 +6,7 @@ tree.
 
 from reproof.history.known import Found, History
 from reproof.history.reading import blob, read_rows
+from reproof.history.repository import root_of
 from reproof.history.rows import Row, Rows
 from reproof.history.scanning import collect, of_results, scan
 from reproof.history.snapshot import FILE, SCHEMA_VERSION, read, write
@@ -24,6 +25,7 @@ __all__ = [
     "of_results",
     "read",
     "read_rows",
+    "root_of",
     "scan",
     "write",
 ]

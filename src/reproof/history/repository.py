@@ -5,6 +5,7 @@ Asked of `git` itself and not of GitPython, whose import takes as long as readin
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reproof import redact
+from reproof import dvc, redact
 from reproof.errors import ReproofError
 from reproof.invocation import LATEST
 
@@ -84,6 +85,21 @@ def open_at(root: Path) -> Repository:
         next(Path(common, "objects", "pack").glob("*.promisor"), None) is not None,
         object_format,
     )
+
+
+def root_of(here: Path) -> Path:
+    """Return the project's folder, or a bare repository that has none.
+
+    Raises:
+        ReproofError: when it is neither.
+    """
+    try:
+        return dvc.project_root(here)
+    except ReproofError:
+        with contextlib.suppress(ReproofError):
+            if open_at(here).is_bare:
+                return here
+        raise
 
 
 def refs(repository: Repository) -> Refs:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from reproof.history import Row
+from reproof.invocation import VERIFIED
 from reproof.pull_request import lock_check
 from reproof.pull_request.lock_check import Checked
 
@@ -66,7 +67,7 @@ def _verified(root: Path, head: Row | None) -> Check:
     from reproof.verify import certificates
     from reproof.verify.levels import Verdict
 
-    found = certificates.best(root / certificates.FOLDER).get(head.run.run_id) if head else None
+    found = certificates.best(root / VERIFIED).get(head.run.run_id) if head else None
     if found is None:
         return Check("verified", "unknown", "nobody has run it again and recorded what came of it")
     told = f"{found.verdict.value}, {found.relation} on {found.when[:10]} ({found.file.name})"

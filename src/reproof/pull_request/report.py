@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reproof import __version__, history, params, redact
-from reproof.comparison import rules_of
+from reproof import __version__, history, redact
+from reproof.comparison.records import rules_at
 from reproof.difference import findings
 from reproof.errors import ReproofError
 from reproof.history import Row
@@ -80,7 +80,7 @@ def make(root: Path, base: str | None = None, env: Mapping[str, str] = os.enviro
     job = ci.job(env)
     rows = history.read_rows(root)
     chosen = sides.choose(root, rows, base, job)
-    rules = rules_of(_params(root))
+    rules = rules_at(root)
     judgement = judging.judge(root, rows, chosen, rules)
     fails = rules.fail_on_regression and bool(judgement.regressions)
     context = {
@@ -98,11 +98,6 @@ def make(root: Path, base: str | None = None, env: Mapping[str, str] = os.enviro
         "version": __version__,
     }
     return Report(_fitted(root, context), judgement, chosen.base_name, fails)
-
-
-def _params(root: Path) -> dict[str, Any]:
-    path = root / "params.yaml"
-    return params.parse(path.read_bytes(), "params.yaml")[0] if path.is_file() else {}
 
 
 def _name(head: Row | None) -> str | None:

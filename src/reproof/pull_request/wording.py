@@ -56,11 +56,7 @@ def guarded(text: str) -> str:
 
 def value(spread: Measured | None) -> str:
     """Return what a side measured: a number, or mean ± standard deviation over seeds."""
-    if spread is None:
-        return markdown.score(None)
-    if spread.sd is None:
-        return markdown.score(spread.mean)
-    return f"{markdown.score(spread.mean)} ± {markdown.score(spread.sd)}"
+    return markdown.score(None) if spread is None else markdown.mean(spread.mean, spread.sd)
 
 
 def change(line: Line) -> str:

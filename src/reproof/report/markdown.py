@@ -65,6 +65,13 @@ def score(value: Any) -> str:
     return f"−{words[1:]}" if words.startswith("-") else words
 
 
+def mean(value: float, sd: float | None) -> str:
+    """Return a mean with its standard deviation, to its four decimals as far as they show one; or alone."""
+    if sd is None:
+        return score(value)
+    return f"{score(value)} ± {f'{sd:.4f}' if 5e-5 <= sd < 1e-3 <= abs(value) else score(sd)}"
+
+
 def signed(value: float | None) -> str:
     """Return a difference with its sign, to four decimals; a very small one to two significant digits."""
     if value is None:

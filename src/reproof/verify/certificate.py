@@ -29,9 +29,6 @@ from reproof.verify.verification import Verification
 if TYPE_CHECKING:
     import git as gitpython
 
-FOLDER = "results/verify"
-"""Where certificates lie unless somebody names another folder."""
-
 
 def statement(found: Verification) -> dict[str, Any]:
     """Return the in-toto Statement on a verification, as plain JSON data."""

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from reproof.errors import ReproofError
+from reproof.invocation import VERIFIED
 from reproof.recorded import Run
 from reproof.verify import evidence, statement
 from reproof.verify.levels import Level, Verdict
-
-FOLDER = "results/verify"
-"""Where certificates of runs that were executed again lie in a project."""
 
 _MOST_FILES = 2_000
 
@@ -73,7 +71,7 @@ def _first(every: list[Best]) -> Best:
 
 def with_best(root: Path, runs: Iterable[Run]) -> list[Run]:
     """Return runs with the best certificate that the project's results/verify holds of each."""
-    found = best(root / FOLDER)
+    found = best(root / VERIFIED)
     return [
         replace(run, certificate=_told(root, found[run.run_id])) if run.run_id in found else run
         for run in runs

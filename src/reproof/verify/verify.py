@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reproof import clock
 from reproof.errors import ReproofError
+from reproof.invocation import VERIFIED
 from reproof.verify import certificate, record_check, recorded_run, recreate, tolerances
 from reproof.verify import options as asked
 from reproof.verify.inputs import bring
@@ -45,7 +46,7 @@ def verify(
         RerunFailed: a stage ended with an error.
     """
     asked.check(options)
-    folder = options.output or root / certificate.FOLDER
+    folder = options.output or root / VERIFIED
     _check_folder(folder)
     started, seconds = clock.now(), dict[str, float]()
     with timed(seconds, "record"):

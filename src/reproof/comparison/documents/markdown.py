@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reproof.comparison.comparing import Comparison
-from reproof.comparison.documents import words
+from reproof.comparison.documents import shown_params, words
 
 if TYPE_CHECKING:
     from reproof.report.figures import Figure
@@ -51,6 +51,8 @@ def as_markdown(
         "more": comparison.groups[_MOST_ROWS:],
         "is_base": lambda one: base is not None and one.name == base.name,
         "judged": judged,
+        "params": shown_params.by_weight(comparison, comparison.groups),
+        "alone": shown_params.left_out(comparison, comparison.groups),
         "words": words,
         "figures": figures,
         "folder": folder,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reproof.comparison.comparing import Comparison
-from reproof.comparison.documents import words
+from reproof.comparison.documents import shown_params, words
 from reproof.comparison.groups import Group
 from reproof.comparison.metrics import Metric
 
@@ -18,7 +18,6 @@ _MOST_NAME = 32
 _MOST_VALUE = 24
 _MOST_TABLES = 3
 _FIRST_PARAMS = 4
-_MANY_PARAMS = 6
 _GAP = "  "
 
 
@@ -76,7 +75,7 @@ def _table(comparison: Comparison, width: int) -> str:
     if len(shown) < len(comparison.groups):
         more_lines = f"{len(comparison.groups) - len(shown)} more lines of {len(comparison.groups)}"
         text += f"\n{more_lines}: --query chooses among them, --format csv has all"
-    for told in _told_apart(comparison, shown):
+    for told in shown_params.left_out(comparison, shown):
         text += "\n" + _wrapped(told, width, "  ")
     if rest:
         titles = ", ".join(column.title for column in rest)
@@ -104,7 +103,7 @@ def _columns(comparison: Comparison, shown: Sequence[Group]) -> list[_Column]:
     names = [_cut(one.name, _MOST_NAME) + (" *" if base and one.name == base.name else "") for one in shown]
     columns = [_Column("run (* baseline)" if base else "run", names, 0, is_number=False)]
     columns.append(_Column("n", [str(one.n) for one in shown], 0))
-    names = _params_by_weight(comparison, shown)
+    names = shown_params.by_weight(comparison, shown)
     titles = _titles(comparison.varying)
     for index, name in enumerate(names):
         cells = [_cut(words.params(one, [name])[0], _MOST_VALUE) for one in shown]
@@ -119,31 +118,6 @@ def _columns(comparison: Comparison, shown: Sequence[Group]) -> list[_Column]:
             _Column("also differs", [_cut(cell, _MOST_VALUE) for cell in differs], 1, is_number=False)
         )
     return columns
-
-
-def _params_by_weight(comparison: Comparison, shown: Sequence[Group]) -> list[str]:
-    """The params in which most lines differ first; of many, those of one line alone are left to a note."""
-
-    def alone(name: str) -> int:
-        return Counter(words.params(one, [name])[0] for one in shown).most_common(1)[0][1]
-
-    names = sorted(comparison.varying, key=lambda name: (alone(name), name))
-    if len(names) <= _MANY_PARAMS or len(shown) < 3:
-        return names
-    return [name for name in names if alone(name) < len(shown) - 1]
-
-
-def _told_apart(comparison: Comparison, shown: Sequence[Group]) -> list[str]:
-    """Params that only one line has otherwise, and that got no column."""
-    left = set(comparison.varying) - set(_params_by_weight(comparison, shown))
-    by_line: dict[str, list[str]] = {}
-    for name in sorted(left):
-        values = [words.params(one, [name])[0] for one in shown]
-        counted = Counter(values)
-        odd = next((i for i, value in enumerate(values) if counted[value] == 1), None)
-        if odd is not None:
-            by_line.setdefault(shown[odd].name, []).append(name)
-    return [f"only {line} differs in {words.listed(names)}" for line, names in by_line.items()]
 
 
 def _titles(names: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,8 @@ from reproof.comparison.groups import Group
 from reproof.comparison.metrics import Metric
 from reproof.comparison.verdicts import MODELS, Verdict
 from reproof.recorded import Run
-from reproof.report.markdown import score, signed
+from reproof.report import markdown
+from reproof.report.markdown import signed
 from reproof.stats.seeds import ALPHA
 
 MISSING = "–"
@@ -36,12 +37,7 @@ def mean(one: Group, metric: Metric) -> str:
     if spread is None:
         return MISSING
     few = f" (n={spread.n})" if spread.n != one.n else ""
-    return score(spread.mean) + (f" ± {_sd(spread.sd)}" if spread.sd is not None else "") + few
-
-
-def _sd(value: float) -> str:
-    """To the four decimals of its mean, as far as it shows there."""
-    return f"{value:.4f}" if 5e-5 <= value < 1e-3 else score(value)
+    return markdown.mean(spread.mean, spread.sd) + few
 
 
 def difference(verdict: Verdict | None) -> str:
@@ -79,6 +75,13 @@ def p_value(verdict: Verdict | None) -> str:
         return MISSING
     shown = verdict.p_value if verdict.adjusted_p is None else verdict.adjusted_p
     return "<0.0001" if shown < 1e-4 else f"{shown:.2g}"
+
+
+def why(verdict: Verdict, one: Group) -> str:
+    """Return why a verdict is what it is, and what else sets its group apart from the baseline's."""
+    told = [verdict.reason] if verdict.reason else []
+    told += [f"also differs: {', '.join(one.differs)}"] if one.differs else []
+    return "; ".join(told) or MISSING
 
 
 def params(one: Group, names: Iterable[str], mixed: str = "mixed") -> list[str]:
