@@ -6,7 +6,13 @@ import itertools
 import json
 from typing import Any
 
-from reproof.comparison import Rules, rules_of
+from reproof.comparison import (
+    Comparison,
+    Rules,
+    Verdict,
+    compare,
+    rules_of,
+)
 from reproof.history import Row, Run
 
 ACCURACY, LOSS = "evaluate.test.accuracy", "evaluate.test.loss"
@@ -80,3 +86,15 @@ def benchmark(status: str = "stable") -> bytes:
     """A benchmark.json with the verdict of the one cell that LATENCY names."""
     cells = {LATENCY.split(".")[1]: {"verdict": {"status": status}}}
     return json.dumps({"cells": cells}).encode()
+
+
+BASE = [0.900, 0.904, 0.896, 0.902, 0.898, 0.901]
+
+
+def verdict(found: Comparison, name: str, metric: str = "accuracy") -> Verdict:
+    return next(one for one in found.groups if one.name == name).verdicts[metric]
+
+
+def against(accuracies: list[float], base: list[float] = BASE, **changes: Any) -> Comparison:
+    rows = method("main", base)
+    return compare([*rows, *method("new", accuracies, train__lr=0.2, **changes)], RULES, baseline=rows[0])

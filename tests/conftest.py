@@ -8,9 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from forges import Server
+    from verify_pair import Pair
 
 # The same examples in every run: a suite that fails by chance teaches people to run it again.
 settings.register_profile("reproof", deadline=None, derandomize=True, database=None)
@@ -122,6 +127,40 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_copy(small_run: Path, tmp_path: Path) -> Path:
     """A copy of it, for a test to change."""
     return Path(shutil.copytree(small_run, tmp_path / "project"))
+
+
+@pytest.fixture
+def record(small_run: Path) -> dict[str, bytes]:
+    """The record of its baseline run: what files hold, by their names."""
+    from many_runs import record_of  # it stands on this file
+
+    return record_of(small_run / "results/latest")
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Pair:
+    """What was recorded of a run, and what was made again, alike."""
+    from verify_pair import pair  # it stands on this file
+
+    return pair(tmp_path)
+
+
+@pytest.fixture
+def github() -> Iterator[Server]:
+    """A server that answers as GitHub's API does."""
+    from publishing import GITHUB, served  # it stands on this file
+
+    with served(GITHUB) as server:
+        yield server
+
+
+@pytest.fixture
+def gitlab() -> Iterator[Server]:
+    """A server that answers as GitLab's API does."""
+    from publishing import GITLAB, served  # it stands on this file
+
+    with served(GITLAB) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from conftest import commit_all, run
 from projects import ENV
 
 from reproof import cli
+from reproof.pull_request import report
+from reproof.pull_request.report import MAX_CHARACTERS, Report
 
 RECORD = dict[str, bytes]
 
@@ -112,3 +114,48 @@ def pr_report(
 ) -> subprocess.CompletedProcess[str]:
     """Run `reproof pr-report`."""
     return reproof(project, "pr-report", *arguments, env=env)
+
+
+JUDGED = """\
+comparison:
+  metrics:
+    accuracy: {better: higher, margin: 0.005}
+    loss: {better: lower}
+"""
+
+
+def make(project: Path, base: str = "main", **env: str) -> Report:
+    found = report.make(project, base, env)
+    assert len(found.text) <= MAX_CHARACTERS
+    return found
+
+
+def two_methods(
+    project: Path, record: RECORD, base: list[float], head: list[float], params: str = JUDGED
+) -> Report:
+    """Compare two methods over seeds: the first of each is what the branch holds."""
+    run("git", "switch", "--quiet", "main", cwd=project)
+    own = with_params(record, params)
+    commit_run(project, a_run(own, 100, lr=0.5, accuracy=base[0]), "The base")
+    for number, score in enumerate(base[1:], start=1):
+        add_experiment(
+            project, a_run(own, 100 + number, seed=number, lr=0.5, accuracy=score), f"base-{number}"
+        )
+    run("git", "switch", "--quiet", "--create", "method", cwd=project)
+    for number, score in enumerate(head[1:], start=1):
+        add_experiment(
+            project, a_run(own, 200 + number, seed=number, lr=0.1, accuracy=score), f"head-{number}"
+        )
+    commit_run(project, a_run(own, 200, lr=0.1, accuracy=head[0]), "Another rate")
+    return make(project)
+
+
+# Pictures and links
+
+
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_REPOSITORY": "ada/digits",
+    "GITHUB_SERVER_URL": "https://github.example",
+    "GITHUB_RUN_ID": "9",
+}

@@ -6,17 +6,11 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import many_runs
 import pytest
 from bad_inputs import assert_told, nothing_lost
 from conftest import run
 from forges import TOKEN, Holder, Server, github_env, gitlab_env, serving
 from pull_requests import RECORD, a_run, add_experiment, edited, lay, pr_report, reproof
-
-
-@pytest.fixture
-def record(small_run: Path) -> RECORD:
-    return many_runs.record_of(small_run / "results/latest")
 
 
 @pytest.fixture

@@ -7,24 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from compared import ACCURACY, LATENCY, LOSS, NO_RULES, RULES, benchmark, method, row
+from compared import ACCURACY, BASE, LATENCY, LOSS, NO_RULES, RULES, against, method, row, verdict
 
 from reproof import params
-from reproof.comparison import Comparison, Metric, ModelDifference, Verdict, compare, rules_of, verdicts
+from reproof.comparison import ModelDifference, compare, rules_of
 from reproof.errors import ReproofError
 from reproof.history import Row
 from reproof.stats import seeds
-
-BASE = [0.900, 0.904, 0.896, 0.902, 0.898, 0.901]
-
-
-def verdict(found: Comparison, name: str, metric: str = "accuracy") -> Verdict:
-    return next(one for one in found.groups if one.name == name).verdicts[metric]
-
-
-def against(accuracies: list[float], base: list[float] = BASE, **changes: Any) -> Comparison:
-    rows = method("main", base)
-    return compare([*rows, *method("new", accuracies, train__lr=0.2, **changes)], RULES, baseline=rows[0])
 
 
 def test_a_clear_difference_over_enough_seeds_is_really_better() -> None:
@@ -320,100 +309,3 @@ def test_a_short_name_that_means_something_else_is_left_out() -> None:
     found = compare([*rows, odd], RULES, baseline=rows[0], metrics=["accuracy"])
     assert next(one for one in found.groups if one.name == "odd").spreads == {}
     assert any("evaluate.train.accuracy" in warning for warning in found.warnings)
-
-
-# The Pareto front.
-
-
-def points(*costs: tuple[str, float, float], **changes: Any) -> list[Row]:
-    return [
-        row(name, accuracy, latency=latency, train__lr=1.0 + i, **changes)
-        for i, (name, accuracy, latency) in enumerate(costs)
-    ]
-
-
-def test_the_front_holds_what_nothing_beats_in_both() -> None:
-    rows = points(("good", 0.95, 3.0), ("fast", 0.90, 1.0), ("beaten", 0.89, 2.0), ("middle", 0.93, 2.0))
-    found = compare(rows, RULES, baseline=rows[0], read=lambda *_: benchmark()).pareto
-    assert found.front == ("good", "middle", "fast")
-    assert found.beaten == {"beaten": "middle"}
-    assert found.machine == "machine"
-
-
-def test_the_front_is_of_one_machine_one_data_and_stable_verdicts() -> None:
-    rows = points(("good", 0.95, 3.0), ("shaky", 0.99, 0.5), ("fast", 0.90, 1.0))
-    rows += [
-        row("elsewhere", 0.999, latency=0.1, machine="other"),
-        row("else", 0.999, latency=0.1, data="other"),
-    ]
-    read = {"shaky": benchmark("noisy")}
-    found = compare(rows, RULES, baseline=rows[0], read=lambda one, _: read.get(one.name, benchmark())).pareto
-    assert found.front == ("good", "fast")
-    assert found.left_out == {
-        "elsewhere": "measured on another machine",
-        "else": "other data",
-        "shaky": "the benchmark of shaky is noisy",
-    }
-
-
-def test_no_front_without_a_direction_a_benchmark_or_a_second_run() -> None:
-    rows = points(("good", 0.95, 3.0), ("fast", 0.90, 1.0))
-    assert compare(rows, NO_RULES, baseline=rows[0], read=lambda *_: benchmark()).pareto.missing
-    assert (
-        compare(rows, RULES, baseline=rows[0]).pareto.missing == "the benchmarks' verdicts were not looked at"
-    )
-    none = compare(rows, RULES, baseline=rows[0], read=lambda *_: None).pareto
-    assert none.missing == "no group has a stable timing on this machine"
-
-
-# How often it is wrong.
-
-
-@pytest.mark.parametrize("n", [2, 3, 5, 10])
-def test_a_null_experiment_is_seldom_called_better(n: int) -> None:
-    """The same method again, 1,000 times, each in a table of its own: at most 5% are called better."""
-    draw = random.Random(n)
-    better = 0
-    for _ in range(1000):
-        shared = [draw.gauss(0.9, 0.01) for _ in range(n)]
-        base = {(seed,): value + draw.gauss(0, 0.01) for seed, value in enumerate(shared)}
-        new = {(seed,): value + draw.gauss(0, 0.01) for seed, value in enumerate(shared)}
-        found = verdicts.difference_of(new, base)
-        assert found is not None
-        metric = Metric("accuracy", ACCURACY, RULES.of("accuracy"))
-        told = verdicts.judge({(0, "accuracy"): found}, {"accuracy": metric})[0, "accuracy"]
-        better += told.kind == "better"
-    assert better <= 50
-
-
-def test_a_null_table_of_a_thousand_lines_says_better_of_hardly_any() -> None:
-    draw = random.Random(11)
-    base = method("main", [draw.gauss(0.9, 0.01) for _ in range(5)])
-    others = [
-        one
-        for i in range(1000)
-        for one in method(f"again{i}x", [draw.gauss(0.9, 0.01) for _ in range(5)], train__lr=1.0 + i)
-    ]
-    found = compare([*base, *others], RULES, baseline=base[0], metrics=["accuracy"])
-    kinds = [one.verdicts["accuracy"].kind for one in found.groups if one.verdicts]
-    assert len(kinds) == 1000
-    assert kinds.count("better") <= 50
-    assert "looks better than it is" in found.warnings[-1]
-
-
-def test_real_differences_are_found_among_many() -> None:
-    """The correction does not make the comparison blind."""
-    draw = random.Random(12)
-    base = method("main", [draw.gauss(0.9, 0.005) for _ in range(6)])
-    others = [
-        one
-        for i in range(50)
-        for one in method(
-            f"m{i}x", [draw.gauss(0.9 + 0.04 * (i < 25), 0.005) for _ in range(6)], train__lr=1.0 + i
-        )
-    ]
-    found = compare([*base, *others], RULES, baseline=base[0], metrics=["accuracy"])
-    better = {one.name for one in found.groups if one.verdicts and one.verdicts["accuracy"].kind == "better"}
-    truly = {f"m{i}x" for i in range(25)}
-    assert len(better & truly) >= 24
-    assert len(better - truly) <= 2

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import many_runs
 import pytest
 import yaml
 from conftest import run
@@ -22,11 +21,6 @@ from pull_requests import RECORD, a_run, add_experiment, commit_run, reproof, wi
 
 BOT = Holder("github-actions[bot]", 41898282, is_bot=True, may_ask_who=False)
 STRICT = "comparison:\n  metrics:\n    accuracy: {better: higher}\n  fail_on_regression: true\n"
-
-
-@pytest.fixture
-def record(small_run: Path) -> RECORD:
-    return many_runs.record_of(small_run / "results/latest")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import many_runs
 import pytest
 from bad_inputs import nothing_lost
 from conftest import commit_all, run
@@ -21,11 +20,6 @@ from reproof.errors import ReproofError
 from reproof.pull_request import commit as committing
 from reproof.pull_request import trailers
 from reproof.recorded import Run
-
-
-@pytest.fixture
-def record(small_run: Path) -> RECORD:
-    return many_runs.record_of(small_run / "results/latest")
 
 
 def commit(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

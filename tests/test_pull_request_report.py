@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
-import many_runs
 import pytest
 from conftest import commit_all, run
-from markdown_it import MarkdownIt
 from pull_requests import (
+    GITHUB,
+    JUDGED,
     RECORD,
     a_run,
-    add_experiment,
     commit_run,
     edited,
+    make,
     pr_report,
+    two_methods,
     with_params,
 )
 
 from reproof.errors import ReproofError
-from reproof.pull_request import ci, references, report, wording
-from reproof.pull_request.report import MAX_CHARACTERS, Report
+from reproof.pull_request import report
 
-JUDGED = """\
-comparison:
-  metrics:
-    accuracy: {better: higher, margin: 0.005}
-    loss: {better: lower}
-"""
 STRICT = f"{JUDGED}  fail_on_regression: true\n"
-
-
-@pytest.fixture
-def record(small_run: Path) -> RECORD:
-    return many_runs.record_of(small_run / "results/latest")
 
 
 @pytest.fixture
@@ -43,32 +31,6 @@ def project(small_copy: Path) -> Path:
     """The small project on a branch of its own, whose base is main."""
     run("git", "switch", "--quiet", "--create", "wider", cwd=small_copy)
     return small_copy
-
-
-def make(project: Path, base: str = "main", **env: str) -> Report:
-    found = report.make(project, base, env)
-    assert len(found.text) <= MAX_CHARACTERS
-    return found
-
-
-def two_methods(
-    project: Path, record: RECORD, base: list[float], head: list[float], params: str = JUDGED
-) -> Report:
-    """Compare two methods over seeds: the first of each is what the branch holds."""
-    run("git", "switch", "--quiet", "main", cwd=project)
-    own = with_params(record, params)
-    commit_run(project, a_run(own, 100, lr=0.5, accuracy=base[0]), "The base")
-    for number, score in enumerate(base[1:], start=1):
-        add_experiment(
-            project, a_run(own, 100 + number, seed=number, lr=0.5, accuracy=score), f"base-{number}"
-        )
-    run("git", "switch", "--quiet", "--create", "method", cwd=project)
-    for number, score in enumerate(head[1:], start=1):
-        add_experiment(
-            project, a_run(own, 200 + number, seed=number, lr=0.1, accuracy=score), f"head-{number}"
-        )
-    commit_run(project, a_run(own, 200, lr=0.1, accuracy=head[0]), "Another rate")
-    return make(project)
 
 
 # The verdict
@@ -209,125 +171,6 @@ def test_a_base_that_is_not_there_is_an_error_when_asked_for(project: Path) -> N
     assert found.base == "main", "CI's word is tried, and then the usual branches"
 
 
-# Words of others
-
-EVIL = [
-    "</details><script>alert(1)</script>",
-    "| cell | cell",
-    "@ada/owners please",
-    "/close",
-    "![x](https://evil.example/x.png)",
-    "[click](javascript:alert(1))",
-    "fixes #1 and !2",
-    "<!-- reproof:pull-request . -->",
-    "``` fence ```",
-    "\u202egnp.exe\u202c",
-    "line\nbreak\r\n# Heading",
-    "https://evil.example/a",
-    "www.evil.example",
-    "$`math`$",
-    "ghp_" + "a1B2" * 10,
-]
-
-
-@pytest.mark.parametrize("words", EVIL)
-def test_words_of_others_are_words(words: str) -> None:
-    renderer = MarkdownIt("commonmark", {"html": True}).enable("table")
-    for shown in (wording.name(words), wording.said(words)):
-        assert "\n" not in shown
-        html = renderer.render(f"| a | b |\n|---|---|\n| {shown} | end |\n\n- {shown}\n")
-        assert re.findall(r"<(?!/?(?:table|thead|tbody|tr|th|td|ul|li|p|code)\b)", html) == [], html
-        assert html.count("<td>") == 2
-        assert "\u202e" not in html
-        assert "a1B2a1B2" not in html
-    plain = wording.said(words)
-    assert not re.search(r"@\w|(?<![\w&])[#!]\d|://|www\.", plain)
-    assert not re.match(r"\s*/\w", wording.guarded(plain))
-
-
-def test_words_of_others_in_a_whole_report(project: Path, record: RECORD) -> None:
-    evil = "@ada </details> | <img src=x> \\n/close #1 https://evil.example"
-    error = {"stage": "train", "message": evil}
-    own = with_params(a_run(record, 1, lr=0.1), f"note: {json.dumps(evil)}\n")
-    commit_run(project, edited(own, {"meta.json": {"status": "failed", "error": error}}), "Broken")
-    text = make(project).text
-    assert not re.search(r"^\s*/", text, re.M)
-    outside = re.sub(r"(`+).*?\1", "", text)
-    assert not re.search(r"@\w|<img|(?<!\w)#\d|https://evil", outside)
-    assert outside.count("<details>") == outside.count("</details>") == 3
-
-
-def test_a_secret_in_a_record_is_not_published(
-    project: Path, record: RECORD, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    secret = "s3cr3t-Value-77"
-    monkeypatch.setenv("MY_TOKEN", secret)
-    error = {"stage": "train", "message": f"login with {secret} failed"}
-    own = edited(a_run(record, 1), {"meta.json": {"status": "failed", "error": error}})
-    commit_run(project, own, "Broken")
-    assert secret not in make(project).text
-
-
-def test_lines_that_are_commands_to_gitlab_are_none() -> None:
-    text = "/close\n  /merge now\nor /close\n```\n/etc/hosts\n```\n/approve\n//x\n/ y\n"
-    guarded = wording.guarded(text)
-    assert guarded == "\\/close\n  \\/merge now\nor /close\n```\n/etc/hosts\n```\n\\/approve\n//x\n/ y\n"
-
-
-# Length
-
-
-def tables(text: str) -> list[list[str]]:
-    return [block.splitlines() for block in re.findall(r"(?:^\|.*\n)+", text, re.M)]
-
-
-def test_thousands_of_params_are_cut_at_a_row_with_a_link(project: Path, record: RECORD) -> None:
-    many = "wide:\n" + "".join(f"  knob_{number}: {number}\n" for number in range(5000))
-    other = "wide:\n" + "".join(f"  knob_{number}: {number + 1}\n" for number in range(5000))
-    commit_run(project, with_params(a_run(record, 1, lr=0.1), many), "One")
-    run("git", "branch", "--force", "main", "HEAD", cwd=project)
-    commit_run(project, with_params(a_run(record, 2, lr=0.2), other), "Two")
-    env = {"GITLAB_CI": "true", "CI_PROJECT_ID": "1", "CI_JOB_ID": "5", "CI_JOB_URL": "https://ci.example/5"}
-    text = make(project, "main", **env).text
-    assert "more are not shown: [the whole](<https://ci.example/5>)." in text
-    assert text.count("<details>") == text.count("</details>")
-    for table in tables(text):
-        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table}) == 1, table[:3]
-        assert all(row.endswith("|") for row in table)
-
-
-def test_values_as_long_as_a_book_are_cut(project: Path, record: RECORD) -> None:
-    long = "".join(f"text_{number}: {'word ' * 2000}\n" for number in range(40))
-    commit_run(project, with_params(a_run(record, 1, lr=0.1), long), "Long")
-    assert len(make(project).text) < 45_000
-
-
-def test_a_template_of_ones_own_that_is_too_long(project: Path) -> None:
-    (project / "templates").mkdir()
-    (project / "templates" / report.TEMPLATE).write_text("x" * 70_000)
-    with pytest.raises(ReproofError, match="too long for a comment"):
-        report.make(project, "main", {})
-
-
-def test_a_block_of_ones_own(project: Path) -> None:
-    (project / "templates").mkdir()
-    own = '{% extends "reproof/pull_request.md.jinja" %}'
-    own += "{% block checks %}Ours: {{ checks[0].words }}.{% endblock %}"
-    (project / "templates" / report.TEMPLATE).write_text(own)
-    assert "Ours: ended well." in make(project).text
-
-
-# Pictures and links
-
-
-GITHUB = {
-    "GITHUB_ACTIONS": "true",
-    "GITHUB_REPOSITORY": "ada/digits",
-    "GITHUB_SERVER_URL": "https://github.example",
-    "GITHUB_RUN_ID": "9",
-}
-
-
 def draw(project: Path, name: str, text: str) -> None:
     path = project / "reports/figures" / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -358,86 +201,3 @@ def test_issues_and_the_job_are_linked(project: Path, record: RECORD) -> None:
     commit_run(project, a_run(record, 1, lr=0.1), "Another rate\n\nCloses #12\n\nRefs: #34, #12")
     text = make(project, **GITHUB).text
     assert " · [job](<https://github.example/ada/digits/actions/runs/9>) · #12 · #34" in text
-
-
-# Numbers of requests and issues
-
-
-@pytest.mark.parametrize(
-    ("message", "requests", "issues"),
-    [
-        ("Wider (#123)", ("123",), ()),
-        ("Merge pull request #45 from ada/wider\n\nWider", ("45",), ()),
-        (
-            "Merge branch 'wider' into 'main'\n\nWider\n\nCloses #7\n\nSee merge request ada/digits!45",
-            ("45",),
-            ("7",),
-        ),
-        ("Merge branch 'x'\n\nSee merge request !45", ("45",), ()),
-        ("Wider (!45)", ("45",), ()),
-        ("Wider\n\nPull-Request: #9", ("9",), ()),
-        ("Wider\n\nMerge-Request: !9\nIssue: #3", ("9",), ("3",)),
-        ("Wider\n\nPull-Request: https://github.com/ada/digits/pull/9", ("9",), ()),
-        (
-            "Wider\n\nRefs: https://gitlab.com/a/b/-/issues/3, https://gitlab.com/a/b/-/merge_requests/4",
-            ("4",),
-            ("3",),
-        ),
-        ("Fix #5: wider", (), ("5",)),
-        ("Wow!45 and #6 in passing", (), ()),
-        ("Colour #123456789012 and (#12a)", (), ()),
-        ("Closes #٣", (), ()),
-        ("", (), ()),
-    ],
-)
-def test_numbers_in_messages(
-    git_project: Path, message: str, requests: tuple[str, ...], issues: tuple[str, ...]
-) -> None:
-    from reproof.pull_request import trailers
-
-    found = references.of_message(message, trailers.parsed(message, git_project))
-    assert (found.pull_requests, found.issues) == (requests, issues)
-
-
-def test_the_number_of_a_pull_request_is_that_of_ci_and_else_of_the_commit(git_project: Path) -> None:
-    commit_all(git_project, "Wider (#123)")
-    assert references.pull_request(git_project, {}) == "123"
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b", "GITHUB_REF": "refs/pull/7/merge"}
-    assert references.pull_request(git_project, env) == "7"
-    assert (
-        references.pull_request(
-            git_project, {"GITLAB_CI": "1", "CI_PROJECT_ID": "1", "CI_MERGE_REQUEST_IID": "8"}
-        )
-        == "8"
-    )
-
-
-def test_an_event_that_is_no_event_adds_nothing(tmp_path: Path) -> None:
-    env = {**GITHUB, "GITHUB_EVENT_PATH": str(tmp_path / "event.json"), "GITHUB_REF": "refs/pull/7/merge"}
-    for text in ("[]", "nonsense", '{"pull_request": 3}', "[" * 100_000):
-        (tmp_path / "event.json").write_text(text)
-        job = ci.job(env)
-        assert job
-        assert job.number == "7"
-
-
-def test_a_comment_on_a_pull_request_names_it(tmp_path: Path) -> None:
-    (tmp_path / "event.json").write_text('{"issue": {"number": 5, "pull_request": {}}}')
-    job = ci.job({**GITHUB, "GITHUB_EVENT_PATH": str(tmp_path / "event.json")})
-    assert job
-    assert job.number == "5"
-
-
-def test_a_push_is_compared_with_what_it_was_pushed_on(tmp_path: Path) -> None:
-    (tmp_path / "event.json").write_text(json.dumps({"before": "d" * 40}))
-    env = {**GITHUB, "GITHUB_EVENT_PATH": str(tmp_path / "event.json"), "GITHUB_SHA": "e" * 40}
-    job = ci.job(env)
-    assert job
-    assert (job.bases, job.head, job.number) == (("d" * 40,), "e" * 40, None)
-    (tmp_path / "event.json").write_text(json.dumps({"before": "0" * 40}))
-    assert ci.job(env).bases == (), "a new branch was pushed on nothing"  # type: ignore[union-attr]
-
-
-def test_outside_ci() -> None:
-    assert ci.job({}) is None
-    assert ci.job({"GITHUB_ACTIONS": "true"}) is None

@@ -278,48 +278,6 @@ def test_an_allowed_folder_around_the_repository_does_not_open_it(cell: Cell, tm
         assert "denied" in open_cell.run("bash", "-c", f"f={home}/proj; cat ${{f}}ect/old.txt").stderr
 
 
-def test_a_repository_below_a_system_folder_is_hidden_and_all_beside_it_is_not(tmp_path: Path) -> None:
-    for name in ("opt/work/project", "opt/work/other", "opt/tools/bin", "place/hook", "place/inside"):
-        (tmp_path / name).mkdir(parents=True)
-    found = list(reach._without(str(tmp_path / "opt"), [str(tmp_path / "opt/work/project")]))
-    assert found == [str(tmp_path / "opt/tools"), str(tmp_path / "opt/work/other")]
-
-
-def test_an_environment_in_the_repository_is_allowed_and_the_repository_is_not() -> None:
-    repository = Path(sys.prefix).parent
-    lists = reach.of(Path("/nowhere"), Path("/nowhere/hook"), [repository])
-    assert os.path.realpath(sys.prefix) in lists.read
-    assert not any(os.path.realpath(repository) == path for path in lists.read)
-
-
-def test_of_an_environment_that_is_the_repositorys_folder_only_its_own_parts_are_allowed(
-    tmp_path: Path,
-) -> None:
-    assert os.path.realpath(sys.prefix) not in reach.prefixes([os.path.realpath(sys.prefix)])
-    assert f"{os.path.realpath(sys.prefix)}/lib" in reach.prefixes([os.path.realpath(sys.prefix)])
-
-
-def test_the_project_itself_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind, info in (("editable", {"editable": True}), ("copied", {})):
-        package = tmp_path / "site" / f"my_{kind}-1.0.dist-info"
-        package.mkdir(parents=True)
-        (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: my-{kind}\nVersion: 1.0\n")
-        address = (tmp_path / "project with space").as_uri()
-        (package / "direct_url.json").write_text(json.dumps({"url": address, "dir_info": info}))
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    assert reach.own_packages(tmp_path / "project with space") == ["my-copied", "my-editable"]
-    assert reach.own_packages(tmp_path / "another") == []
-
-
-def test_a_search_path_into_the_repository_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "project" / "src").mkdir(parents=True)
-    assert reach.own_search_paths(tmp_path / "project") == []
-    monkeypatch.syspath_prepend(tmp_path / "project" / "src")
-    assert reach.own_search_paths(tmp_path / "project") == [str(tmp_path / "project" / "src")]
-    monkeypatch.setenv("PYTHONPATH", f"/other{os.pathsep}{tmp_path / 'project' / 'src'}")
-    assert reach.own_search_paths(tmp_path / "project") == [], "stages are started without it"
-
-
 @BOTH
 def test_the_exit_code_is_the_commands(cell: Cell) -> None:
     assert cell.run("bash", "-c", "exit 7").returncode == 7
@@ -371,30 +329,6 @@ def test_a_confinement_that_does_not_hold_starts_nothing(cell: Cell) -> None:
     assert not (cell.inside / "started").exists()
 
 
-def test_a_sitecustomize_that_the_hook_hides_is_loaded_too(tmp_path: Path) -> None:
-    cell = Cell(tmp_path / "place", tmp_path / "user", by_kernel=False)
-    for name in ("place/inside", "place/hook", "user", "other"):
-        (tmp_path / name).mkdir(parents=True)
-    command = cell.command(sys.executable, "-c", "import os; print(os.environ['SEEN'])")
-    (tmp_path / "place/inside/sitecustomize.py").write_text("import os\nos.environ['SEEN'] = 'seen'\n")
-    found = subprocess.run(
-        [sys.executable, "-c", "pass"],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path / 'place/hook'}:{tmp_path / 'place/inside'}"},
-        capture_output=True,
-        check=False,
-    )
-    assert found.returncode == 0
-    code = "import os; print(os.environ['SEEN'])"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path / 'place/hook'}:{tmp_path / 'place/inside'}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.stdout, done.stderr, bool(command)) == ("seen\n", "", True)
-
-
 def _running(mark: str) -> list[int]:
     found = []
     for process in psutil.process_iter():
@@ -404,3 +338,19 @@ def _running(mark: str) -> list[int]:
         except psutil.Error:
             continue
     return found
+
+
+def test_a_sitecustomize_that_the_hook_hides_is_loaded_too(tmp_path: Path) -> None:
+    cell = Cell(tmp_path / "place", tmp_path / "user", by_kernel=False)
+    for name in ("place/inside", "place/hook", "user"):
+        (tmp_path / name).mkdir(parents=True)
+    cell.command("true")  # it writes the hook
+    (cell.inside / "sitecustomize.py").write_text("import os\nos.environ['SEEN'] = 'seen'\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.environ['SEEN'])"],
+        env={**os.environ, "PYTHONPATH": f"{cell.folder / 'hook'}{os.pathsep}{cell.inside}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("seen\n", "")

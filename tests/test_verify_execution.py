@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import yaml
 from conftest import commit_all
 from projects import dvc, small_project
 from test_verify_confinement import HAS_LANDLOCK
-from verify_places import LATEST, Opened, changed, opened, shared_project, state_of
+from verify_places import LATEST, changed, digests, edit, first_in_main, opened, shared_project, state_of
 
 from reproof.errors import ReproofError
 from reproof.verify import landlock
@@ -48,27 +47,6 @@ def confinement(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if request.param == "hook alone":
         monkeypatch.setattr(landlock, "abi", lambda: None)
     return str(request.param)
-
-
-def digests(ready: Opened, made: dict[str, dict[str, str]]) -> None:
-    for name, writes in made.items():
-        assert writes == ready.run.stages[name]["writes"], name
-
-
-def edit(project: Path, script: str, change: Callable[[str], str]) -> None:
-    """Commit another script, without a new run."""
-    path = project / "src" / script
-    text = path.read_text()
-    assert change(text) != text
-    path.write_text(change(text))
-    commit_all(project, f"Another {script}")
-
-
-def first_in_main(code: str) -> Callable[[str], str]:
-    """Put code before all else that the script does as a stage."""
-    lines = "".join(f"    {line}\n" for line in code.splitlines())
-    head = "def main(stage: Stage[Config]) -> None:\n"
-    return lambda text: text.replace(head, head + lines)
 
 
 def test_an_untouched_run_comes_out_the_same_again_and_again(made: Path) -> None:
@@ -338,92 +316,6 @@ def test_what_a_stage_asks_for_and_does_not_need_is_told(project: Path) -> None:
     with opened(project, only=["prepare"]) as ready:
         done = ready.execute()
     assert str(project / "README.md") in done.refused["prepare"]
-
-
-class TestStages:
-    """Which stages are executed."""
-
-    def change(self, project: Path, **options: object) -> None:
-        pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
-        stage = pipeline["stages"]["train"]
-        if "persist" in options:
-            stage["outs"][0] = {stage["outs"][0]: {"persist": True}}
-        else:
-            stage |= options
-        (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-        commit_all(project, "Another pipeline")
-
-    @pytest.mark.parametrize(
-        ("options", "word"),
-        [
-            ({"frozen": True}, "frozen"),
-            ({"persist": True}, "persistent"),
-            ({"always_changed": True}, "always changed"),
-        ],
-    )
-    def test_without_proof_are_named_and_refused(
-        self, project: Path, options: dict[str, object], word: str
-    ) -> None:
-        self.change(project, **options)
-        with (
-            pytest.raises(CannotVerify, match="cannot be executed again with proof") as told,
-            opened(project),
-        ):
-            pass
-        assert str(told.value.found).startswith("train: ")
-        assert word in str(told.value.found)
-        assert "--exclude train" in str(told.value.hint)
-        with opened(project, exclude=["train"]) as ready:
-            assert ready.plan.executed == ("prepare", "evaluate")
-            assert ready.plan.left_out["train"] == "excluded by name"
-            assert (ready.place.project / LATEST / "checkpoint/weights.npz").is_file()
-            digests(ready, {name: record["writes"] for name, record in ready.execute().stages.items()})
-
-    def test_without_a_record_are_named_and_refused(self, project: Path) -> None:
-        pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
-        pipeline["stages"]["copy"] = {"cmd": "cp params.yaml copy", "deps": ["params.yaml"], "outs": ["copy"]}
-        pipeline["stages"]["train"]["deps"].append("copy")
-        (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-        lock = yaml.safe_load((project / "dvc.lock").read_text())
-        lock["stages"]["copy"] = {"cmd": "cp params.yaml copy"}
-        (project / "dvc.lock").write_text(yaml.safe_dump(lock))
-        commit_all(project, "A stage without run_stage")
-        with (
-            pytest.raises(CannotVerify, match="cannot be executed again with proof") as told,
-            opened(project),
-        ):
-            pass
-        assert "copy: its script does not call run_stage" in str(told.value.found)
-
-    def test_that_only_gather_are_left_out_and_said(self, made: Path) -> None:
-        with opened(made) as ready:
-            assert set(ready.plan.left_out) == {"summarize"}
-
-    def test_that_something_depends_on_are_executed(self, project: Path) -> None:
-        pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
-        pipeline["stages"]["evaluate"]["deps"].append(f"{LATEST}/benchmark.json")
-        pipeline["stages"]["benchmark"] = {
-            "cmd": "python src/benchmark.py",
-            "deps": [f"{LATEST}/checkpoint"],
-            "plots": [{f"{LATEST}/benchmark.json": {"cache": False}}],
-        }
-        (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-        for name in ("benchmark.json", "stages/benchmark.json"):
-            (project / LATEST / name).write_bytes((project / LATEST / "stages/train.json").read_bytes())
-        commit_all(project, "A benchmark")
-        with opened(project) as ready:
-            assert ready.plan.executed == ("prepare", "train", "benchmark", "evaluate")
-
-    def test_of_another_name_are_refused(self, made: Path) -> None:
-        with pytest.raises(ReproofError, match="no such stage: 'trian'"), opened(made, only=["trian"]):
-            pass
-
-    def test_none_is_no_verification(self, made: Path) -> None:
-        with (
-            pytest.raises(CannotVerify, match="no stage is left"),
-            opened(made, exclude=["prepare", "train", "evaluate"]),
-        ):
-            pass
 
 
 def test_the_stage_record_has_nothing_of_it_outside_a_verification(made: Path) -> None:

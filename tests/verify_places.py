@@ -10,10 +10,14 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
+from conftest import commit_all
+from projects import dvc, small_project
 
 from reproof.verify.execution import UNCHANGED, Attempt, Changes, attempt
 from reproof.verify.inputs import Inputs, bring
@@ -47,7 +51,6 @@ class Opened:
 def recorded_project(folder: Path) -> Path:
     """Make a project with a folder of data in DVC, run it, and commit what that wrote."""
     from conftest import commit_all
-    from projects import dvc, small_project
 
     project = small_project(folder)
     (project / "data" / "raw").mkdir()
@@ -123,3 +126,24 @@ if __name__ == "__main__":
         if signal_file:
             Path(signal_file).write_text(str(ready.place.folder))
         ready.execute()
+
+
+def digests(ready: Opened, made: dict[str, dict[str, str]]) -> None:
+    for name, writes in made.items():
+        assert writes == ready.run.stages[name]["writes"], name
+
+
+def edit(project: Path, script: str, change: Callable[[str], str]) -> None:
+    """Commit another script, without a new run."""
+    path = project / "src" / script
+    text = path.read_text()
+    assert change(text) != text
+    path.write_text(change(text))
+    commit_all(project, f"Another {script}")
+
+
+def first_in_main(code: str) -> Callable[[str], str]:
+    """Put code before all else that the script does as a stage."""
+    lines = "".join(f"    {line}\n" for line in code.splitlines())
+    head = "def main(stage: Stage[Config]) -> None:\n"
+    return lambda text: text.replace(head, head + lines)

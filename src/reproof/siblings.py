@@ -17,9 +17,7 @@ from typing import Any
 from reproof.recorded import Run
 from reproof.stats.intervals import t_interval
 
-_NOT_COMPARED = ("report.", "links.", "summary.", "comparison.", "verify.")
-# Whole, where a block is empty.
-_NOT_COMPARED_KEYS = ("environment", "report", "links", "summary", "comparison", "verify")
+_SHOWN_OR_JUDGED = frozenset(("report", "links", "summary", "comparison", "verify"))
 _TIMED = "benchmark."
 COUNTED = ("success", "partial")
 """Statuses of runs that are compared."""
@@ -237,11 +235,13 @@ def _differing(one: Run, other: Run) -> list[str]:
     return [
         name
         for name in one.params.keys() | other.params.keys()
-        if name != "seed"
-        and name not in _NOT_COMPARED_KEYS
-        and not name.startswith(_NOT_COMPARED)
-        and key(one.params.get(name)) != key(other.params.get(name))
+        if name != "seed" and is_compared(name) and key(one.params.get(name)) != key(other.params.get(name))
     ]
+
+
+def is_compared(name: str) -> bool:
+    """Whether a param is part of what a run is; others say how it is shown, judged or checked."""
+    return name != "environment" and name.partition(".")[0] not in _SHOWN_OR_JUDGED
 
 
 def key(value: Any) -> str:

@@ -21,8 +21,6 @@ from reproof.stats.seeds import Spread
 
 Key = tuple[Any, ...]
 
-_DOCUMENTS = ("report.", "links.", "summary.", "comparison.")
-_DOCUMENT_KEYS = ("environment", "report", "links", "summary", "comparison", "seed")
 _SEED_AT_END = re.compile(r"[-_. ]*(?:seed|s)?[-_. ]*\d*$")
 _MIN_STEM = 3
 
@@ -173,7 +171,7 @@ def varying_params(runs: Sequence[Run]) -> list[str]:
         if run.params.keys() != first.keys():
             missing = first.keys() - run.params.keys()
             names |= dict.fromkeys(name for name in missing if first[name] is not None)
-    return sorted(name for name in names if name not in _DOCUMENT_KEYS and not name.startswith(_DOCUMENTS))
+    return sorted(name for name in names if name != "seed" and siblings.is_compared(name))
 
 
 def _equal(one: Any, other: Any) -> bool:

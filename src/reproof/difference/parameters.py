@@ -30,7 +30,7 @@ class Param:
 class Params:
     """The params that differ, `method` first; `missing_reason` where a record does not tell its params.
 
-    What only documents show (`report.*`, `links.*`, `summary.*`, `comparison.*`) is no difference.
+    What only shows or judges a run is no difference (`siblings.is_compared`).
     """
 
     changed: tuple[Param, ...]

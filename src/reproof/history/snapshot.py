@@ -12,13 +12,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from reproof import clock, files
+from reproof import clock, files, siblings
 from reproof.errors import ReproofError
 from reproof.recorded import Run
 
 SCHEMA_VERSION = 1
 FILE = "results/history.json"
-_NOT_COMPARED = ("report.", "links.", "comparison.", "verify.")
 
 
 def write(path: Path, runs: Iterable[Run]) -> bool:
@@ -46,7 +45,11 @@ def _compact(row: Mapping[str, Any]) -> str:
 
 def _row(run: Run) -> dict[str, Any]:
     row = {one.name: getattr(run, one.name) for one in fields(run) if one.name != "run_id"}
-    row["params"] = {key: value for key, value in run.params.items() if not key.startswith(_NOT_COMPARED)}
+    row["params"] = {
+        name: value
+        for name, value in run.params.items()
+        if siblings.is_compared(name) or name.startswith("summary.")  # short names of metrics
+    }
     return row
 
 
