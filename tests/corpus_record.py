@@ -198,7 +198,7 @@ CASES = [
         "the seed in params.yaml and config.yaml",
         UNVERIFIABLE,
         CONTRADICTS,
-        committed(("params.yaml", "seed: 3", "seed: 4"), (f"{LATEST}/config.yaml", "seed: 3", "seed: 4")),
+        committed(("params.yaml", "seed: 42", "seed: 4"), (f"{LATEST}/config.yaml", "seed: 42", "seed: 4")),
         "seed",
     ),
     Case(

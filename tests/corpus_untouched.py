@@ -143,7 +143,7 @@ CASES = [
         "nothing; executed twice", BIT, MET, nothing, '"control": {', ("--require", "bit", "--repeats", "2")
     ),
     Case("nothing; evaluation alone", BIT, MET, nothing, "not asked for", ("--stage", "evaluate")),
-    Case("nothing; three fresh seeds", STATISTICAL, MET, nothing, "", ("--new-seed", "3")),
+    Case("nothing; five fresh seeds", STATISTICAL, MET, nothing, "", ("--new-seed", "5")),
     Case(
         "an experiment with a rate of 0.00001, which DVC writes as 1e-05",
         BIT,

@@ -74,6 +74,18 @@ def test_what_does_not_vary_with_the_seed_predicts_itself_alone() -> None:
         assert found.replicates is expected
 
 
+def test_a_coarse_metric_that_did_not_vary_by_chance_is_not_judged() -> None:
+    headline = {"a": "evaluate.test.accuracy"}
+    made = [{"evaluate.test.accuracy": 0.5, "evaluate.test.loss": loss} for loss in (0.3, 0.4, 0.5)]
+    for recorded, inside in ((0.5, True), (0.52, None)):
+        found = replicate(headline, {"evaluate.test.accuracy": recorded}, [1, 2, 3], made, {})
+        assert found.metrics[0].inside is found.replicates is inside
+    both = {**headline, "b": "evaluate.test.loss"}
+    record = {"evaluate.test.accuracy": 0.52, "evaluate.test.loss": 9.0}
+    assert replicate(both, record, [1, 2, 3], made, {}).replicates is False
+    assert replicate(both, {**record, "evaluate.test.loss": 0.4}, [1, 2, 3], made, {}).replicates is None
+
+
 def test_what_cannot_be_judged_is_named_and_alone_is_no_match() -> None:
     record = {"evaluate.test.accuracy": 0.9, "evaluate.test.loss": None}
     made: list[Mapping[str, float | None]] = [{"evaluate.test.accuracy": None}] * 3

@@ -184,8 +184,15 @@ def inside(
     Raises:
         ReproofError: when the path leads out of `root`, or no file can be called so.
     """
-    if "\0" in str(path) or any(len(os.fsencode(part)) > _MAX_NAME_BYTES for part in Path(path).parts):
+    if "\0" in str(path):
         raise ReproofError("no file can be called so", where=where, found=repr(str(path))[:100])
+    if long := next((part for part in Path(path).parts if len(os.fsencode(part)) > _MAX_NAME_BYTES), None):
+        raise ReproofError(
+            "no file can be called so",
+            where=where,
+            expected=f"names of at most {_MAX_NAME_BYTES} bytes",
+            found=f"{long[:20]!r}… ({len(os.fsencode(long))} bytes)",
+        )
     top = root.resolve()
     target = (top / path).resolve() if follow_links else Path(os.path.normpath(top / path))
     if target != top and top not in target.parents:

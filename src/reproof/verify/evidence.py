@@ -101,7 +101,7 @@ def _not_replicated(said: Predicate) -> list[str]:
     except (KeyError, TypeError, ValueError, IndexError):
         return ["what the fresh seeds gave cannot be read"]
     again = replicate(headline, recorded, list(range(len(seeds))), runs, {})
-    return [f"{one.metric} lies outside what the seeds predict" for one in again.metrics if not one.inside]
+    return [f"{one.metric} is not what the seeds predict" for one in again.metrics if not one.inside]
 
 
 def _standing(metric: Metric) -> int:

@@ -242,8 +242,10 @@ def _replication(found: Verification) -> Iterator[tuple[str, list[str]]]:
     yield "seeds", [f"{len(told.seeds)} fresh ones", reach]
     for one in told.metrics:
         low, high = one.interval
-        where = "inside" if one.inside else "OUTSIDE"
-        yield one.name, [f"recorded {one.recorded:.6g}", f"{where} {low:.6g} to {high:.6g}"]
+        where = f"{'inside' if one.inside else 'OUTSIDE'} {low:.6g} to {high:.6g}"
+        if one.inside is None:
+            where = f"not judged: {one.values[0]:.6g} with each seed"
+        yield one.name, [f"recorded {one.recorded:.6g}", where]
     for name, why in told.missing.items():
         yield name, [f"not judged: {why}"]
 

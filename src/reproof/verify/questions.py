@@ -194,9 +194,15 @@ def by_seeds(bench: Bench) -> Answer:
     reasons = [
         f"{one.name} {one.recorded:.6g} lies outside {one.interval[0]:.6g} to {one.interval[1]:.6g}"
         for one in found.metrics
-        if not one.inside
+        if one.inside is False
     ]
-    if found.replicates is None:
+    reasons += [
+        f"{one.name} was {one.values[0]:.6g} with each of {len(seeds)} seeds, which differ in other metrics: "
+        f"that is no spread to judge {one.recorded:.6g} by; ask for more seeds"
+        for one in found.metrics
+        if one.inside is None
+    ]
+    if not found.metrics:
         reasons.append("no headline metric could be judged: " + "; ".join(found.missing.values()))
     splits = {one.artefacts[_SPLITS].digest for one in (recorded, *made) if _SPLITS in one.artefacts}
     if len(splits) > 1:

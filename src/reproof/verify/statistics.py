@@ -37,7 +37,8 @@ class Predicted:
         recorded: the run's value.
         values: one a seed.
         interval: in which one more seed's value lies with the confidence asked for.
-        inside: whether the recorded value does.
+        inside: whether the recorded value does; None where the seeds gave one value though they differ in
+            others: a coarse metric does so by chance, and nothing is known of its spread.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Predicted:
     recorded: float
     values: tuple[float, ...]
     interval: tuple[float, float]
-    inside: bool
+    inside: bool | None
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,10 @@ class Replication:
 
     @property
     def replicates(self) -> bool | None:
-        """Whether every judged metric lies where it should; None where none could be judged."""
-        return all(one.inside for one in self.metrics) if self.metrics else None
+        """Whether every metric lies where it should; None where none could be judged, or one that matters."""
+        if any(one.inside is False for one in self.metrics):
+            return False
+        return True if self.metrics and all(one.inside for one in self.metrics) else None
 
     @property
     def half_width(self) -> float:
@@ -128,22 +131,41 @@ def replicate(
         else:
             judged[short] = (metric, value, numbers)
     confidence = 1 - (1 - CONFIDENCE) / max(1, len(judged))
+    matters = _seed_matters(runs, left_out)
     metrics = tuple(
-        _judge(short, metric, value, numbers, confidence)
+        _judge(short, metric, value, numbers, confidence, matters)
         for short, (metric, value, numbers) in judged.items()
     )
     return Replication(tuple(seeds), metrics, missing, confidence)
 
 
+def _seed_matters(runs: Sequence[Mapping[str, float | None]], left_out: Mapping[str, str]) -> bool:
+    """Whether anything at all that was measured varies with the seed."""
+    for metric in runs[0].keys() - left_out.keys():
+        values = [value for run in runs if (value := run.get(metric)) is not None]
+        if len(values) > 1 and max(values) - min(values) > _ROUNDING * max(map(abs, values)):
+            return True
+    return False
+
+
 def _judge(
-    name: str, metric: str, recorded: float, values: tuple[float, ...], confidence: float
+    name: str,
+    metric: str,
+    recorded: float,
+    values: tuple[float, ...],
+    confidence: float,
+    seed_matters: bool,
 ) -> Predicted:
     mean, spread = statistics.fmean(values), statistics.stdev(values)
     scale = max(abs(value) for value in (*values, recorded))
     half = _half_width(len(values), confidence) * spread
-    if spread <= _ROUNDING * scale:  # what does not vary with the seed predicts itself, and nothing beside it
+    has_spread = spread > _ROUNDING * scale
+    if not has_spread:  # it predicts itself, and nothing beside it
         half = _ROUNDING * scale
-    return Predicted(name, metric, recorded, values, (mean - half, mean + half), abs(recorded - mean) <= half)
+    inside: bool | None = bool(abs(recorded - mean) <= half)
+    if not inside and not has_spread and seed_matters:
+        inside = None
+    return Predicted(name, metric, recorded, values, (mean - half, mean + half), inside)
 
 
 def _half_width(count: int, confidence: float) -> float:
