@@ -41,7 +41,7 @@ def test_the_first_screen_of_everything_names_the_best_and_says_that_it_really_i
     assert max(map(len, done.stdout.splitlines())) <= 120
     assert "(diverged)" in done.stdout
     assert "torn" in done.stdout
-    assert "recorded where this branch began" in done.stderr
+    assert "baseline: november, the last one recorded here" in done.stderr
 
 
 def test_a_bare_repository_is_compared_by_its_own_params(made: showcase.Showcase, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_documents_are_written(made: showcase.Showcase, tmp_path: Path) -> None:
     text = markdown.read_text(encoding="utf-8")
     assert re.search(r"comparison\.md: .*momentum.* really better than november", done.stdout)
     for name in ("effects", "parallel", "pareto"):
-        assert f"(comparison_figures/{name}.svg)" in text
+        assert f"(<comparison_figures/{name}.svg>)" in text
         assert (tmp_path / "reports" / "comparison_figures" / f"{name}.svg").stat().st_size > 500
     page = tmp_path / "comparison.html"
     compare(made.root, "--output", str(page))
@@ -131,3 +131,28 @@ def test_nothing_is_written_into_the_working_tree(made: showcase.Showcase) -> No
     before = run("git", "status", "--porcelain", "--ignored", cwd=made.root).stdout
     compare(made.root, "--all")
     assert run("git", "status", "--porcelain", "--ignored", cwd=made.root).stdout == before
+
+
+def test_a_question_about_scores_that_picks_seeds_is_told(made: showcase.Showcase) -> None:
+    asked = compare(made.root, "--all", "--query", "metrics.accuracy > 0.9").stdout
+    assert "! --query chose seeds by what they scored, and left out others of" in asked
+    assert "--query chose" not in compare(made.root, "--all", "--query", "params.train.lr > 0.15").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["-o", "{}/all.xlsx"], "nothing is written as such a file"),
+        (["-o", "{}/file/all.md"], "a file stands where a folder is to be"),
+        (["-f", "md", "--figures", "{}/file"], "a file stands where a folder is to be"),
+    ],
+)
+def test_where_nothing_can_be_written(
+    made: showcase.Showcase, tmp_path: Path, options: list[str], told: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    done = compare(made.root, *(one.format(tmp_path) for one in options), check=False)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "file").read_text() == "mine"

@@ -14,6 +14,7 @@ from compared import RULES, benchmark, method, row
 from markdown_it import MarkdownIt
 
 from reproof.comparison import Comparison, compare, documents, figures
+from reproof.report.figures.svg import slim
 
 WIDTH = 120
 
@@ -195,3 +196,25 @@ def test_figures_are_drawn_as_svg_and_vega_lite_alike_each_time(tmp_path: Path) 
 def test_figures_leave_out_what_has_no_numbers() -> None:
     assert figures.of(compare([row("a")], RULES)) == []
     assert figures.of(compare([], RULES)) == []
+
+
+def test_values_that_differ_look_different() -> None:
+    values = [1, 1.0000001, "1", None, "null", True, "true", 0.1, "0.1", "", "~", "1e5", "plain"]
+    shown = [documents.words.value(value) for value in values]
+    assert len(set(shown)) == len(values), shown
+    assert shown[0] == "1"
+    assert shown[-1] == "plain"
+
+
+def test_wide_letters_and_letters_that_turn_a_line_round_keep_the_table_in_order() -> None:
+    rows = [row("模型", 0.9), row("a\u202eb", 0.8, train__lr=0.2)]
+    lines = documents.as_table(compare(rows, RULES, baseline=rows[0])).splitlines()
+    assert not any("\u202e" in line for line in lines)
+    start = next(i for i, line in enumerate(lines) if line.startswith("run (* baseline)"))
+    first = next(line for line in lines[start:] if line.startswith("模型"))
+    assert first.index("1") + 2 == lines[start].index(" n ") + 1, "two cells a letter"
+
+
+def test_a_drawing_rounds_places_and_never_words() -> None:
+    made = slim('<svg xmlns="http://www.w3.org/2000/svg"><text x="1.23456">lr-0.0125</text></svg>')
+    assert made == '<svg xmlns="http://www.w3.org/2000/svg"><text x="1.23">lr-0.0125</text></svg>\n'

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pytest
-from compared import ACCURACY, BASE, LATENCY, LOSS, NO_RULES, RULES, against, method, row, verdict
+from compared import ACCURACY, BASE, LATENCY, LOSS, NO_RULES, RULES, against, benchmark, method, row, verdict
 
 from reproof import params
 from reproof.comparison import ModelDifference, compare, rules_of
@@ -190,12 +189,57 @@ def test_directions_come_from_objectives_where_comparison_says_none() -> None:
         ({"better": "lower", "margin": -1}, "comparison.metrics.loss.margin"),
         ({"better": "lower", "margin": float("nan")}, "comparison.metrics.loss.margin"),
         ({"better": "lower", "margin": True}, "comparison.metrics.loss.margin"),
+        ({"better": "lower", "margn": 0.1}, "comparison.metrics.loss.margn"),
+        ("higher", "comparison.metrics.loss"),
     ],
 )
-def test_a_rule_that_is_none_is_an_error(said: dict[str, Any], where: str) -> None:
+def test_a_rule_that_is_none_is_an_error(said: object, where: str) -> None:
     with pytest.raises(ReproofError) as caught:
         rules_of({"comparison": {"metrics": {"loss": said}}})
     assert caught.value.where == f"params.yaml: {where}"
+
+
+def test_to_fail_on_a_regression_is_yes_or_no() -> None:
+    with pytest.raises(ReproofError, match="neither true nor false"):
+        rules_of({"comparison": {"fail_on_regression": "yes"}})
+
+
+def test_a_difference_without_a_direction_differs_and_is_not_inconclusive() -> None:
+    rows = method("main", BASE)
+    better = [value + 0.05 + 0.001 * (i % 3) for i, value in enumerate(BASE)]
+    found = compare([*rows, *method("new", better, train__lr=0.2)], NO_RULES, baseline=rows[0])
+    told = verdict(found, "new")
+    assert (told.kind, told.is_firm) == ("differs", True)
+    assert told.reason == "nobody has said which way it is better"
+
+
+def test_runs_without_a_seed_are_no_pairs() -> None:
+    values = [0.80, 0.82, 0.84, 0.86, 0.88, 0.90]
+    rows = [row(f"a{i}", value, seed=None) for i, value in enumerate(values)]
+    new = [row(f"b{i}", value + 0.01, seed=None, train__lr=0.2) for i, value in enumerate(values)]
+    found = compare([*rows, *new], RULES, baseline=rows[0])
+    told = next(one for one in found.groups if one.n == 6 and one.name.startswith("b")).verdicts["accuracy"]
+    assert (told.kind, told.test) == ("inconclusive", "Welch's t")
+
+
+@pytest.mark.parametrize(("status", "kind"), [("stable", "better"), ("noisy", "inconclusive")])
+def test_a_noisy_timing_is_no_better(status: str, kind: str) -> None:
+    rows = [row(f"old-s{i}", 0.9, seed=i, latency=2.0 + i / 100) for i in range(6)]
+    new = [row(f"new-s{i}", 0.9, seed=i, latency=1.0 + i / 100, train__lr=0.2) for i in range(6)]
+    found = compare([*rows, *new], RULES, baseline=rows[0], read=lambda *_: benchmark(status))
+    told = verdict(found, "new", "latency_ms")
+    assert told.kind == kind
+    assert status == "stable" or "is noisy: it can carry no claim" in told.reason
+
+
+def test_a_training_that_blew_up_has_no_mean() -> None:
+    rows = method("main", BASE)
+    found = compare([*rows, *method("new", [1e200] * 3, train__lr=0.2)], RULES, baseline=rows[0])
+    assert next(one for one in found.groups if one.name == "new").spreads == {}
+
+
+def test_equal_values_have_no_spread() -> None:
+    assert seeds.spread([0.1 + 0.2, 0.3, 0.3]).sd == 0
 
 
 # Two models.
@@ -221,6 +265,16 @@ def test_single_runs_are_compared_as_models() -> None:
     missing = verdict(found, "new", "loss")
     assert (missing.kind, missing.interval) == ("inconclusive", None)
     assert missing.reason == "one run a side, without an interval: the answers are not here"
+
+
+def test_the_first_sentence_agrees_with_the_table_where_the_best_is_the_baseline() -> None:
+    base, new = row("main", 0.95), row("new", 0.9, train__lr=0.2)
+    found = compare(
+        [base, new], RULES, baseline=base,
+        models=lambda *_: {ACCURACY: ModelDifference(-0.05, (-0.08, -0.02), 0.003, "300 test examples")},
+    )  # fmt: skip
+    assert verdict(found, "new").kind == "worse"
+    assert "As a model it is better than new (0.9000), the next." in found.headline
 
 
 def test_an_interval_and_mcnemar_must_agree() -> None:

@@ -226,12 +226,12 @@ def test_what_the_verdicts_are_about_is_said_where_they_could_be_taken_for_more(
     seed(made)
     runs.add(project, "b", made)
     assert findings.claim(compared(project)) == (
-        "the verdicts are about these two models; about one method, two seeds: reproof compare a b"
+        "the verdicts are about these two models: of one method, and two of its seeds"
     )
     lr(made)
     runs.add(project, "c", made)
     assert str(findings.claim(compared(project, "a", "c"))).endswith(
-        "several seeds of each: reproof compare a c"
+        "several seeds of each: reproof compare --all --baseline a"
     )
     assert findings.claim(compared(project, "a", "a")) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -166,3 +167,20 @@ for _ in range(100):
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
     assert (tmp_path / "shared.txt").read_text() in ("a" * 100_000, "b" * 100_000)
     assert [path.name for path in tmp_path.iterdir()] == ["shared.txt"]
+
+
+def test_a_device_and_a_pipe_are_written_into(tmp_path: Path) -> None:
+    link = tmp_path / "null"
+    link.symlink_to("/dev/null")
+    files.write_text(link, "gone")
+    assert link.is_symlink()
+    assert stat.S_ISCHR(link.stat().st_mode)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    files.write_text(pipe, "told")
+    reader.join(timeout=10)
+    assert read == ["told"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)

@@ -280,14 +280,16 @@ def test_another_file_is_no_history(tmp_path: Path, text: str, said: str) -> Non
 
 def test_the_command_says_how_many_and_what_next(small_copy: Path, reproof: Callable[..., str]) -> None:
     said = reproof("history", cwd=small_copy)
-    assert "results/history.json: 1 runs (1 success)" in said
+    assert "results/history.json: 1 run (1 success)" in said
     assert "dvc repro report" in said
     assert "as before" in reproof("history", cwd=small_copy)
     (found,) = json.loads(reproof("history", "--json", cwd=small_copy))
     assert found["run_id"] == read(small_copy, "meta.json")["run_id"]
     (small_copy / LATEST / "meta.json").write_text("torn")
     commit_all(small_copy, "Torn")
-    assert "passed over: 1 commits" in reproof("history", cwd=small_copy)
+    assert "passed over: 1 commit " in reproof("history", cwd=small_copy)
+    (small_copy / ".git/refs/heads/broken").write_text("deadbeef\n")
+    assert "as before" in reproof("history", cwd=small_copy)
 
 
 @pytest.fixture

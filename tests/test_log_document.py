@@ -207,7 +207,7 @@ def test_written_twice_it_is_the_same_bytes(small_copy: Path) -> None:
 
 def test_the_command_says_what_it_wrote(small_copy: Path) -> None:
     done = run("reproof", "log", cwd=small_copy, env=ENV)
-    assert done.stdout == "training_reports/main.md, training_reports/main.html: 1 runs (1 Success)\n"
+    assert done.stdout == "training_reports/main.md, training_reports/main.html: 1 run (1 Success)\n"
     found = json.loads(run("reproof", "log", "main", "--json", cwd=small_copy, env=ENV).stdout)
     assert found["files"] == ["training_reports/main.md", "training_reports/main.html"]
     assert [one["status"] for one in found["runs"]] == ["success"]

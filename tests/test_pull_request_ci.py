@@ -82,7 +82,7 @@ def test_gitlabs_job_token_leaves_the_report_in_the_log(project: Path) -> None:
     with serving("gitlab") as server:
         done = publish(project, gitlab_env(server))
         assert done.returncode == 0, done.stderr
-        assert "notice: no comment (status 401 401 Unauthorized). GitLab's job token may not" in done.stderr
+        assert "notice: no comment (status 401 Unauthorized). GitLab's job token may not" in done.stderr
         assert done.stdout.startswith("## ")
         server.tokens[GITLAB_TOKEN] = Holder("ada", 3)
         done = publish(project, gitlab_env(server, GITLAB_TOKEN=GITLAB_TOKEN))

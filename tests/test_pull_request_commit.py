@@ -67,6 +67,15 @@ def test_an_experiment_is_applied_and_committed(small_copy: Path, record: RECORD
     assert run("git", "diff", "--stat", "HEAD", ref, cwd=small_copy).stdout == "", "the commit holds its tree"
 
 
+def test_what_dvc_exp_run_left_here_is_the_experiments_own(small_copy: Path, record: RECORD) -> None:
+    add_experiment(small_copy, a_run(record, 1, lr=0.1, accuracy=0.97), "lr-0.1")
+    run("dvc", "exp", "apply", "lr-0.1", cwd=small_copy)
+    assert status(small_copy) != ""
+    assert commit(small_copy, "lr-0.1", "-m", "A lower rate").returncode == 0
+    assert status(small_copy) == ""
+    assert read_back(small_copy)["Metrics"] == "accuracy=0.97 loss=0.3"
+
+
 def test_the_run_of_the_workspace_is_committed(small_copy: Path, record: RECORD) -> None:
     lay(small_copy, a_run(record, 1, seed=3, accuracy=0.97))
     done = commit(small_copy, "-m", "Another seed", "--json")
@@ -309,4 +318,9 @@ def test_git_reads_back_what_was_written(git_project: Path, message: str) -> Non
     }
     assert names["Experiment"] == "a: b Run-Id: forged"
     assert names["Metrics"] == "f1_score=0.5"
-    assert whole.startswith(message)
+    assert whole.startswith(message.replace("\n---", "\n ---"))  # Git's own reading would end there
+    read = subprocess.run(
+        ["git", "interpret-trailers", "--parse"],
+        cwd=git_project, input=whole, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert [f"{name}: {value}" for name, value in names.items()] == read.stdout.splitlines()

@@ -67,6 +67,15 @@ def test_a_method_that_is_better_over_seeds(project: Path, record: RECORD) -> No
     assert "train.lr 0.5 → 0.1" in found.text
 
 
+def test_a_difference_of_which_nobody_has_said_whether_it_is_good(project: Path, record: RECORD) -> None:
+    base = [0.90, 0.905, 0.895, 0.902, 0.898, 0.901]
+    worse = [score - 0.2 + i * 1e-3 for i, score in enumerate(base)]
+    text = two_methods(project, record, base, worse, params="").text
+    assert text.startswith("<!--") or text.lstrip().startswith("## A difference of which nobody has said")
+    assert "**Differs**, and nobody has said which way is better: `accuracy` −0.19" in text
+    assert "No difference is shown" not in text
+
+
 def test_a_difference_within_the_margin_is_the_same(project: Path, record: RECORD) -> None:
     scores = [0.90, 0.905, 0.91, 0.895, 0.9, 0.902]
     found = two_methods(project, record, scores, [score + 0.001 + i * 1e-5 for i, score in enumerate(scores)])

@@ -25,6 +25,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     A reader sees the old content or the new, never a part of either, also after a power cut.
     """
     beside: Path | None = None
+    if _is_no_file(path):  # a device or a pipe: no file may take its place
+        with path.open("wb") as stream:
+            yield stream
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".tmp")
@@ -44,6 +48,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             raise _of(error, path, path.parents) from error
         raise
     sync_directory(path.parent)
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether what stands there is written into: also /dev/stdout, where that is a file just now."""
+    if path.is_dir() or not path.exists():
+        return False
+    is_one_just_now = path.is_symlink() and path.absolute().parts[1:2] in (("dev",), ("proc",))
+    return is_one_just_now or not path.is_file()
 
 
 def make_folder(path: Path) -> None:

@@ -83,9 +83,9 @@ def compare(
     """Compare runs: which is best, and is it really?
 
     Runs that differ in their seed alone are one line: mean, standard deviation, and against a baseline the
-    difference with its interval and a verdict (better, worse, same, inconclusive, not comparable). Which way
-    a metric is better, and what is the same in practice, stands under `comparison` in params.yaml. For
-    example:
+    difference with its interval and a verdict (better, worse, differs, same, inconclusive, not comparable).
+    Which way a metric is better, and what is the same in practice, stands under `comparison` in params.yaml.
+    For example:
 
         reproof compare
 
@@ -129,6 +129,7 @@ def compare(
             read=records.reader(root),
             models=records.of_models(root),
         )
+    found = replace(found, warnings=(*chosen.notes, *found.warnings))
     for notice in known.notices:
         screen.say("notice", notice)
     if revisions and (hint := choosing.other_seeds(found, known)):
@@ -160,10 +161,18 @@ def _names(given: list[str] | None) -> list[str] | None:
 
 
 def _by_name(output: Path | None) -> Format:
-    suffix = "" if output is None else output.suffix.lower().removeprefix(".")
-    return {"md": Format.md, "html": Format.html, "csv": Format.csv, "json": Format.json}.get(
-        suffix, Format.table
-    )
+    if output is None or (output.exists() and not output.is_file()):
+        return Format.table
+    suffix = output.suffix.lower().removeprefix(".")
+    found = {"md": Format.md, "markdown": Format.md, "html": Format.html, "htm": Format.html}
+    found |= {"csv": Format.csv, "json": Format.json, "txt": Format.table, "": Format.table}
+    if suffix not in found:
+        raise ReproofError(
+            "nothing is written as such a file",
+            where=f"--output {output}",
+            expected="a name that ends with .md, .html, .csv, .json or .txt; or --format",
+        )
+    return found[suffix]
 
 
 def _write(found: Comparison, form: Format, root: Path, output: Path | None, figures: Path | None) -> None:

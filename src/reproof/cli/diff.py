@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from reproof.cli.app import Json, app
+from reproof.errors import ReproofError
 
 
 class Format(StrEnum):
@@ -54,6 +55,8 @@ def diff(
     rows = history.read_rows(root)
     first, second = rows.find(a), rows.find(b)
     found = between(root, first, second, rules_at(root))
+    if as_json and form not in (None, Format.JSON):
+        raise ReproofError("--json beside another --format", found=form.value, hint="leave one of them out")
     wanted = Format.JSON if as_json else form or _by_name(output)
     if wanted is Format.MD:
         text = documents.as_markdown(found, root).rstrip("\n")

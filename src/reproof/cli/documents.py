@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from reproof import screen
 from reproof.cli.app import Json, app
 from reproof.errors import ReproofError
 
@@ -31,6 +32,9 @@ def history(as_json: Json = False) -> None:
     root = dvc.project_root(Path.cwd())
     with objects(root) as held:
         known = reading.scan(held)
+        if str(held.repo.git.rev_parse("--is-shallow-repository")) == "true":
+            told = "a shallow clone: runs of older commits are not here; `git fetch --unshallow` brings them"
+            screen.say("notice", told)
     runs = certificates.with_best(root, known.runs)
     changed = reading.write(root / reading.FILE, runs)
     if as_json:
@@ -38,20 +42,27 @@ def history(as_json: Json = False) -> None:
         return
     statuses = Counter(run.status for run in runs)
     told = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
-    print(f"{reading.FILE}: {len(runs)} runs{f' ({told})' if told else ''}{'' if changed else ', as before'}")
-    experiments = sum(run.experiment is not None for run in runs)
     print(
-        f"{experiments} of experiments, {len(runs) - experiments} of commits; {len(known.branches)} branches"
+        f"{reading.FILE}: {_counted(len(runs), 'run')}{f' ({told})' if told else ''}"
+        f"{'' if changed else ', as before'}"
     )
+    experiments = sum(run.experiment is not None for run in runs)
+    branches = _counted(len(known.branches), "branch", "es")
+    print(f"{experiments} of experiments, {len(runs) - experiments} of commits; {branches}")
     if known.unreadable:
         shown = ", ".join(commit[:10] for commit in known.unreadable[:5])
-        print(f"passed over: {len(known.unreadable)} commits whose meta.json is no record ({shown})")
+        many = _counted(len(known.unreadable), "commit")
+        print(f"passed over: {many} whose meta.json is no record ({shown})")
     if verified := sum(run.certificate is not None for run in runs):
         print(f"{verified} of them were run again (results/verify)")
     if runs:
         print("to show them in the report: dvc repro report")
     else:
         print("run one first: dvc exp run")
+
+
+def _counted(count: int, name: str, more: str = "s") -> str:
+    return f"{count} {name}{'' if count == 1 else more}"
 
 
 @app.command()
@@ -129,4 +140,4 @@ def log(
         return
     counts = Counter(STATUSES.get(run.status, run.status) for run in written.runs)
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    print(f"{files[0]}, {files[1]}: {len(written.runs)} runs ({told})")
+    print(f"{files[0]}, {files[1]}: {_counted(len(written.runs), 'run')} ({told})")

@@ -31,6 +31,7 @@ class Chosen:
     rows: tuple[Row, ...]
     baseline: Row | None
     how: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def choose(
@@ -62,14 +63,36 @@ def choose(
         rows = list(known.rows if everything else known.of_baseline())
         if not rows:
             raise _nothing(known)
-    if query is not None and not (rows := asking.select(rows, query)):
-        raise ReproofError("no run answers the question", where="--query", found=query)
+    notes: tuple[str, ...] = ()
+    if query is not None:
+        kept = asking.select(rows, query)
+        if not kept:
+            raise ReproofError("no run answers the question", where="--query", found=query)
+        notes, rows = _seeds_left_out(rows, kept, query), kept
     by_hand = bool(revisions) and not any(map(_is_pattern, revisions))
     found = _baseline(root, known, rows, revisions, baseline)
+    found = replace(found, notes=notes)
     if found.baseline is None or by_hand:
         return found
     # Its other seeds belong to it, also where the question left them out or they hang on another commit.
     return replace(found, rows=(*rows, *_seeds_of(found.baseline, known, rows)))
+
+
+def _seeds_left_out(rows: Sequence[Row], kept: Sequence[Row], query: str) -> tuple[str, ...]:
+    """A warning where a question about metrics keeps some seeds of a method: those that scored well."""
+    held = {_identity(row) for row in kept}
+    if "metrics." not in query:
+        return ()
+    names = [
+        one.name for one in group(rows).groups if 0 < sum(_identity(row) in held for row in one.rows) < one.n
+    ]
+    if not names:
+        return ()
+    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return (
+        f"--query chose seeds by what they scored, and left out others of {some}: their means, intervals and "
+        "verdicts are too good, or too bad; ask about params instead",
+    )
 
 
 def _baseline(
@@ -80,7 +103,9 @@ def _baseline(
     at = _branch_point(root, known)
     among = next((row for row in rows if at is not None and is_same(row, at)), None)
     if at is not None and counts(at) and (among is not None or not revisions):
-        return Chosen(tuple(rows), among or at, "recorded where this branch began")
+        is_here = _merge_base(root) in ("HEAD", _said(root, "rev-parse", "HEAD"))
+        how = "the last one recorded here" if is_here else "recorded where this branch began"
+        return Chosen(tuple(rows), among or at, how)
     whole = [row for row in rows if counts(row)]
     if not whole:
         return Chosen(tuple(rows), None)

@@ -9,7 +9,7 @@ from reproof.comparison import caveats, groups, headline, verdicts
 from reproof.comparison.caveats import Read
 from reproof.comparison.groups import Group
 from reproof.comparison.metrics import Metric, metrics_of
-from reproof.comparison.pareto import Pareto, pareto
+from reproof.comparison.pareto import Pareto, pareto, unstable
 from reproof.comparison.rules import Rules
 from reproof.comparison.verdicts import ModelDifference, Verdict
 from reproof.errors import ReproofError
@@ -101,13 +101,15 @@ def compare(
     base = next((one for one in every if baseline and _holds(one, baseline)), None)
     many = 0
     if base is not None:
-        every, many = _judged(every, base, taken, grouped.unnamed, models)
+        every, many = _judged(every, base, taken, grouped.unnamed, models, read)
         base = next(one for one in every if one.name == base.name)
     ranked, rest = _ranked(every, base, ranked_by)
     next_best = None
     if ranked_by and ranked:
         best, after = headline.answer(ranked, ranked_by)
         next_best = _pair(best, after, ranked_by) if after else None
+        if after and base and best.name == base.name and (known := after.verdicts.get(ranked_by.name)):
+            next_best = verdicts.turned(known)
     packages = caveats.packages(ranked, base, read)
     ranked = [
         replace(one, differs=(*one.differs, "packages")) if one.name in packages else one for one in ranked
@@ -151,6 +153,7 @@ def _judged(
     metrics: Sequence[Metric],
     unnamed: Sequence[str],
     models: Models | None,
+    read: Read | None,
 ) -> tuple[list[Group], int]:
     """The groups with their verdicts, and how many p-values went into them."""
     by_name = {metric.name: metric for metric in metrics}
@@ -178,10 +181,21 @@ def _judged(
             found_groups.append(one)
             continue
         own = {
-            metric.name: judged[index, metric.name] for metric in metrics if (index, metric.name) in judged
+            metric.name: _steady(judged[index, metric.name], one, base, metric, read)
+            for metric in metrics
+            if (index, metric.name) in judged
         }
         found_groups.append(replace(one, verdicts=own, differs=caveats.differing(one, base, unnamed)))
     return found_groups, sum(one.p_value is not None for one in differences.values())
+
+
+def _steady(verdict: Verdict, one: Group, base: Group, metric: Metric, read: Read | None) -> Verdict:
+    """The verdict; of timings that were not stable none that says faster or slower."""
+    if read is None or not metric.is_timing or verdict.kind not in ("better", "worse", "differs"):
+        return verdict
+    found = (unstable(side, metric, base.machine, read) for side in (base, one))
+    why = next(filter(None, found), None)
+    return replace(verdict, kind="inconclusive", reason=f"{why}: it can carry no claim") if why else verdict
 
 
 def _difference(one: Group, base: Group, metric: Metric) -> Difference | Verdict | None:

@@ -30,7 +30,7 @@ def of(comparison: Comparison) -> list[Figure]:
 
 def draw(drawn: Sequence[Figure], folder: Path) -> None:
     """Write each figure to a folder as `<name>.svg` and as the Vega-Lite specification `<name>.vl.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder)
     write(list(drawn), folder)
     for one in drawn:
         files.write_json(folder / f"{one.name}.vl.json", one.spec)

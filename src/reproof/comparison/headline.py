@@ -44,7 +44,7 @@ def sentence(
         first = f"{led}; of those with several seeds it is {best.name}: {_value(best, metric)}"
     if len(groups) == 1 and (baseline is None or baseline.name == best.name):
         return f"{first}; there is nothing to compare it with."
-    following = _against_next(after, metric, next_best)
+    following = _against_next(after, metric, next_best, is_too=_is_better(best, metric))
     if baseline is None:
         return f"{first}. {following}".strip()
     if best.name == baseline.name:
@@ -98,12 +98,20 @@ def _interval(verdict: Verdict) -> str:
     return f" (95% interval {signed(low)} to {signed(high)}{how})"
 
 
-def _against_next(after: Group | None, metric: Metric, verdict: Verdict | None) -> str:
+def _is_better(best: Group, metric: Metric) -> bool:
+    verdict = best.verdicts.get(metric.name)
+    return verdict is not None and verdict.kind == "better"
+
+
+def _against_next(after: Group | None, metric: Metric, verdict: Verdict | None, *, is_too: bool) -> str:
     if verdict is None or after is None:
         return ""
     second = f"{after.name} ({score(after.spreads[metric.name].mean)})"
+    if verdict.kind == "better" and verdict.claim == MODELS:
+        return f"As a model it is better than {second}, the next{', too' if is_too else ''}."
     if verdict.kind == "better":
-        return f"It is {'' if verdict.is_firm else 'probably '}better than {second}, the next, too."
+        how = "" if verdict.is_firm else "probably "
+        return f"It is {how}better than {second}, the next{', too' if is_too else ''}."
     if verdict.kind == "same":
         return f"Next comes {second}, in practice the same: {verdict.reason}."
     return f"Next comes {second}: which of the two is better is not shown."

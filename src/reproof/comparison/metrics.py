@@ -44,14 +44,19 @@ class Metric:
         if self.full is not None:
             value = run.metrics.get(self.full)
             if value is not None:
-                return value
+                return _countable(value)
             if run.params.get(f"summary.{self.name}", self.full) != self.full:
                 return None
-        return run.headline.get(self.name)
+        return _countable(run.headline.get(self.name))
 
     def is_higher_better(self) -> bool | None:
         """Return the direction; None where nobody has said."""
         return None if self.rule.better is None else self.rule.better == "higher"
+
+
+def _countable(value: float | None) -> float | None:
+    """A number whose square is one too: of a training that blew up there is no mean and no spread."""
+    return value if value is not None and abs(value) < 1e150 else None
 
 
 def metrics_of(runs: Sequence[Run], rules: Rules, names: Sequence[str] | None = None) -> list[Metric]:

@@ -76,7 +76,7 @@ def pareto(
         if not unknown:
             break
         for name in unknown:
-            if reason := _unstable(by_name[name], speed, own, read):
+            if reason := unstable(by_name[name], speed, own, read):
                 left_out[name] = reason
                 del points[name]
             else:
@@ -115,7 +115,7 @@ def _cost(metric: Metric, one: Group) -> float:
     return -mean if metric.is_higher_better() else mean
 
 
-def _unstable(one: Group, speed: Metric, machine: str | None, read: Read) -> str | None:
+def unstable(one: Group, speed: Metric, machine: str | None, read: Read) -> str | None:
     """Why a group's timing carries no claim; None where all its runs' benchmarks were stable."""
     for row in one.rows:
         if row.run.fingerprint != machine or speed.of(row.run) is None:

@@ -81,15 +81,28 @@ def rules_of(raw: Mapping[str, Any]) -> Rules:
     for name, value in flat.items():
         if name.startswith(_BLOCK) and name != _BLOCK:
             metric, _, key = name.removeprefix(_BLOCK).rpartition(".")
+            metric, key = (metric, key) if metric else (key, "")
             declared.setdefault(metric, {})[key] = value
     judged = _of_objectives(flat)
     for metric, said in declared.items():
         judged[metric] = _declared(metric, said)
-    return Rules(judged, summary, flat.get("comparison.fail_on_regression") is True)
+    fails = flat.get("comparison.fail_on_regression")
+    if not isinstance(fails, bool | None):
+        raise ReproofError(
+            "neither true nor false",
+            where="params.yaml: comparison.fail_on_regression",
+            expected="true or false",
+            found=repr(fails),
+        )
+    return Rules(judged, summary, fails is True)
 
 
 def _declared(metric: str, said: Mapping[str, Any]) -> Rule:
     where = f"params.yaml: {_BLOCK}{metric}"
+    if unknown := sorted(said.keys() - {"better", "margin", ""}):
+        raise ReproofError(
+            "an unknown key", where=f"{where}.{unknown[0]}", expected="better, margin", found=unknown[0]
+        )
     better, margin = said.get("better"), said.get("margin")
     if better not in ("higher", "lower"):
         raise ReproofError(

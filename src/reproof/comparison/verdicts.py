@@ -18,7 +18,9 @@ from reproof.comparison.metrics import Metric
 from reproof.stats import equivalence, multiple, seeds
 from reproof.stats.seeds import ALPHA, Difference
 
-Kind = Literal["better", "worse", "same", "inconclusive", "not comparable"]
+Kind = Literal["better", "worse", "differs", "same", "inconclusive", "not comparable"]
+"""`differs`: a difference is shown, and nobody has said which way is better."""
+
 METHODS, MODELS = "these two methods", "these two models"
 
 DECLARE = "nobody has said which way it is better"
@@ -70,6 +72,19 @@ class ModelDifference:
     p_value: float | None = None
     on: str = ""
     missing: str | None = None
+
+
+def turned(verdict: Verdict) -> Verdict:
+    """Return the verdict on the baseline beside the group, where that on the group beside it is known."""
+    kinds: dict[Kind, Kind] = {"better": "worse", "worse": "better"}
+    low, high = verdict.interval or (0.0, 0.0)
+    return replace(
+        verdict,
+        kind=kinds.get(verdict.kind, verdict.kind),
+        difference=None if verdict.difference is None else -verdict.difference,
+        interval=(-high, -low) if verdict.interval else None,
+        n=verdict.n[::-1],
+    )
 
 
 def not_comparable(reason: str) -> Verdict:
@@ -127,7 +142,7 @@ def _over_seeds(found: Difference, adjusted: float | None, many: int, metric: Me
 
 
 def _runs(found: Difference) -> str:
-    return f"{found.n[0]} pairs" if found.n[0] == found.n[1] else f"{sum(found.n)} runs"
+    return f"{found.n[0]} pairs" if found.test in (seeds.PAIRED, seeds.SIGN_FLIPS) else f"{sum(found.n)} runs"
 
 
 def _joined(*words: str) -> str:
@@ -139,7 +154,7 @@ def _directed(verdict: Verdict, metric: Metric, *reasons: str) -> Verdict:
     assert verdict.difference is not None
     higher = metric.is_higher_better()
     if higher is None:
-        return replace(verdict, reason=_joined(f"it differs; {DECLARE}", *reasons))
+        return replace(verdict, kind="differs", reason=_joined(DECLARE, *reasons))
     kind: Kind = "better" if (verdict.difference > 0) == higher else "worse"
     margin = metric.rule.margin
     maybe_small = (
@@ -203,7 +218,7 @@ def difference_of(
     Returns:
         None where there is one run a side.
     """
-    shared = [key for key in first if key in second] if pairs else []
+    shared = [key for key in first if key[0] is not None and key in second] if pairs else []
     if len(shared) >= 2 and len(shared) == min(len(first), len(second)):
         return seeds.paired([(first[key], second[key]) for key in shared])
     if len(first) + len(second) < 3:

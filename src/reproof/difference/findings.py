@@ -62,11 +62,11 @@ def claim(found: Difference) -> str | None:
     """Return what the verdicts are about, where they could be taken for more; None where there are none."""
     if found.is_one_run or not any(line.verdict.claim for line in found.metrics.headline):
         return None
-    seeds_alone = found.params.of("seed") and len(_differing(found)) == 1
-    whose = "one method, two seeds" if seeds_alone else "two methods, several seeds of each"
+    if found.params.of("seed") and len(_differing(found)) == 1:
+        return "the verdicts are about these two models: of one method, and two of its seeds"
     return (
-        "the verdicts are about these two models; "
-        f"about {whose}: reproof compare {found.a.row.name} {found.b.row.name}"
+        "the verdicts are about these two models; about two methods, several seeds of each: "
+        f"reproof compare --all --baseline {found.a.row.name}"
     )
 
 
@@ -93,7 +93,8 @@ def _ended(side: Side) -> str:
     message = (side.run.error or {}).get("message")
     stage = (side.run.error or {}).get("stage")
     where = f" in the stage {stage}" if stage else ""
-    status = "failed" if side.run.status == "failed" else f"is {side.run.status.replace('_', ' ')}"
+    known = {"failed": "failed", "unknown": "has a record that cannot be read"}
+    status = known.get(side.run.status, f"is {side.run.status.replace('_', ' ')}")
     return f"{side.row.name} {status}{where}{f': {message}' if message else ''}"
 
 

@@ -107,7 +107,8 @@ def _log(held: Objects) -> list[str]:
     own = ["HEAD"] if held.repo.head.is_valid() else []
     if not own and not held.repo.heads:
         return []
-    return str(held.repo.git.log("--topo-order", "--format=%H %P", "--branches", *own, "--")).splitlines()
+    options = ("--topo-order", "--format=%H %P", "--ignore-missing", "--branches")
+    return str(held.repo.git.log(*options, *own, "--")).splitlines()
 
 
 def _only(branches: list[str], bits: int) -> str | None:

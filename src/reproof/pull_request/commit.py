@@ -131,8 +131,10 @@ def _of_experiment(repo: Repo, root: Path, name: str, notes: list[str]) -> tuple
             hint="without a name, the run of this workspace is committed",
         )
     before = _status(repo)
-    if dirty := sorted(path for path, kind in before.items() if kind != "??"):
+    there = set(_changed_against(repo, found.commit))  # what `dvc exp run` left here is the experiment's own
+    if dirty := sorted(path for path, kind in before.items() if kind != "??" and path in there):
         raise _unrelated(dirty, f"changed here, and no part of {found.experiment}")
+    before = {path: kind for path, kind in before.items() if kind == "??"}
     with record_at(root, found.commit) as record:
         run = _ended(history.of_results(record), found.experiment)
     baseline = str(repo.commit(found.commit).parents[0].hexsha)

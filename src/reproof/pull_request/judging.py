@@ -21,12 +21,13 @@ from reproof.history import Row, Rows
 from reproof.pull_request.sides import Sides
 from reproof.siblings import COUNTED
 
-Overall = Literal["better", "worse", "mixed", "same", "inconclusive", "not comparable"]
+Overall = Literal["better", "worse", "mixed", "differs", "same", "inconclusive", "not comparable"]
 
 _WORDS: dict[str, str] = {
     "better": "Better",
     "worse": "Worse",
     "mixed": "Better and worse",
+    "differs": "A difference of which nobody has said whether it is good",
     "same": "The same",
     "inconclusive": "No difference is shown",
     "not comparable": "Not comparable",
@@ -141,14 +142,17 @@ def judge(root: Path, rows: Rows, sides: Sides, rules: Rules) -> Judgement:
     words = _WORDS[overall]
     if decided and not any(verdict.is_firm for verdict in decided):
         words = f"Probably {words.lower()}"
+    if overall != "not comparable" and any(line.verdict.kind == "not comparable" for line in lines):
+        words += ", as far as they can be compared"
     return Judgement(overall, words, reason, lines, difference, seeds, tuple(caveats))
 
 
 def _ended(row: Row) -> str:
     stage = (row.run.error or {}).get("stage")
-    return row.run.status.replace("_", " ").replace("failed", "has failed") + (
-        f" in the stage {stage}" if stage else ""
-    )
+    status = row.run.status
+    known = {"failed": "has failed", "in_progress": "is in progress", "unknown": "cannot be read"}
+    told = known.get(status, f"is {status.replace('_', ' ')}")
+    return f"{told} in the stage {stage}" if stage else told
 
 
 def _not_comparable(
@@ -213,4 +217,6 @@ def _overall(lines: Sequence[Line]) -> Overall:
         return "mixed" if "better" in kinds else "worse"
     if "better" in kinds:
         return "better"
+    if "differs" in kinds:
+        return "differs"
     return "inconclusive" if "inconclusive" in kinds else "same"

@@ -187,7 +187,8 @@ def _without_token(job: Job, kind: Forge) -> Published:
 
 
 def _refused(answer: Answer, job: Job, kind: Forge, token: Token) -> Published:
-    said = f"status {answer.status} {answer.words}".strip().replace(token.value, redact.HIDDEN)
+    words = answer.words.removeprefix(str(answer.status)).strip()  # GitLab's begin with it
+    said = f"status {answer.status} {words}".strip().replace(token.value, redact.HIDDEN)
     hint = kind.hint(answer.status, job, token)
     if answer.status in _READ_ONLY and job.guest:
         return Published(

@@ -66,6 +66,8 @@ def added(message: str, trailers: Mapping[str, str], folder: Path) -> str:
         trailers: by their names.
         folder: any in the repository: its configuration of trailers counts.
     """
+    # Git's own reading of a message ends at a line of three dashes: one blank before it, and it goes on.
+    message = re.sub(r"(?m)^---(?=\s|$)", " ---", message)
     options = [f"--trailer={name}: {value}" for name, value in trailers.items()]
     return _git(folder, message, "--if-exists=replace", "--if-missing=add", "--where=end", *options)
 

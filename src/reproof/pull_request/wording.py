@@ -73,6 +73,8 @@ def kind(line: Line) -> str:
     verdict = line.verdict
     if verdict.kind in _DECIDED:
         return f"{'' if verdict.is_firm else 'probably '}**{verdict.kind}**"
+    if verdict.kind == "differs":
+        return "**differs**"
     return "the same" if verdict.kind == "same" else verdict.kind
 
 
@@ -98,7 +100,7 @@ def sentence(found: Judgement) -> str:
     if found.overall == "not comparable" or found.is_one_run:
         return f"**{found.words}**: {said(found.reason or '')}."
     parts = []
-    for which in ("worse", "better", "same", "inconclusive", "not comparable"):
+    for which in ("worse", "better", "differs", "same", "inconclusive", "not comparable"):
         for is_firm in (True, False) if which in _DECIDED else (None,):
             lines = [
                 line
@@ -116,7 +118,12 @@ def sentence(found: Judgement) -> str:
 def _heading(which: str, is_firm: bool | None) -> str:
     if which in _DECIDED:
         return f"**{which.capitalize() if is_firm else f'Probably {which}'}**"
-    return {"same": "The same", "inconclusive": "Not shown to differ"}.get(which, "Not comparable")
+    words = {
+        "differs": "**Differs**, and nobody has said which way is better",
+        "same": "The same",
+        "inconclusive": "Not shown to differ",
+    }
+    return words.get(which, "Not comparable")
 
 
 def _short(line: Line) -> str:

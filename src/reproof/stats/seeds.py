@@ -84,7 +84,7 @@ class Difference:
         """Why no p-value is shown, such as `n = 3 pairs cannot reach p < 0.05`, and the test that says so."""
         test = "sign-flip" if self.test in (PAIRED, SIGN_FLIPS) else "permutation"
         many = self._count
-        return f"{many} cannot reach p < {ALPHA:g} (exact {test} test: {self.best_exact_p:.2g} at best)"
+        return f"{many} cannot reach p < {ALPHA:g} (exact {test} test: {self.best_exact_p:.3g} at best)"
 
     @property
     def _count(self) -> str:
@@ -103,6 +103,8 @@ def spread(values: Sequence[float], confidence: float = CONFIDENCE) -> Spread:
     mean, variance = _moments(values)
     if len(values) < 2:
         return Spread(tuple(values), mean, None, None)
+    if math.sqrt(variance) <= _ROUNDING * max(map(abs, values)):
+        variance = 0.0
     half = student.quantile((1 + confidence) / 2, len(values) - 1) * math.sqrt(variance / len(values))
     return Spread(tuple(values), mean, math.sqrt(variance), (mean - half, mean + half))
 

@@ -120,7 +120,8 @@ def as_csv(comparison: Comparison) -> str:
             f"{metric.name}{suffix}"
             for suffix in ("", ".sd", ".low", ".high", ".difference", ".difference_low", ".difference_high")
         ]
-        head += [f"{metric.name}.p_value", f"{metric.name}.verdict", f"{metric.name}.reason"]
+        ends = (".p_value", ".p_value_adjusted", ".verdict", ".is_firm", ".reason")
+        head += [f"{metric.name}{suffix}" for suffix in ends]
     writer.writerow(head)
     for one in comparison.groups:
         seeds = " ".join("none" if seed is None else str(seed) for seed in one.seeds)
@@ -136,12 +137,14 @@ def as_csv(comparison: Comparison) -> str:
 def _cells(one: Group, metric: Metric) -> list[Any]:
     spread, verdict = one.spreads.get(metric.name), one.verdicts.get(metric.name)
     if spread is None:
-        return [None] * 10
+        return [None] * 12
     own = [spread.mean, spread.sd, *(spread.interval or (None, None))]
     if verdict is None:
-        return [*own, *[None] * 6]
+        return [*own, *[None] * 8]
     bounds = verdict.interval or (None, None)
-    return [*own, verdict.difference, *bounds, verdict.p_value, verdict.kind, verdict.reason]
+    firm = "yes" if verdict.is_firm else "no"
+    tested = (verdict.p_value, verdict.adjusted_p)
+    return [*own, verdict.difference, *bounds, *tested, verdict.kind, firm, verdict.reason]
 
 
 def _no_formula(cell: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class _Column:
 
     @property
     def width(self) -> int:
-        return max(len(cell) for cell in (self.title, *self.cells))
+        return max(_cells(cell) for cell in (self.title, *self.cells))
 
 
 def as_table(comparison: Comparison, *, width: int = WIDTH) -> str:
@@ -55,7 +56,9 @@ def as_table(comparison: Comparison, *, width: int = WIDTH) -> str:
     if comparison.groups:
         notes.append(words.method(comparison))
     parts.append("\n".join(_wrapped(note, width, "  ") for note in notes))
-    return "\n\n".join(part for part in parts if part)
+    text = "\n\n".join(part for part in parts if part)
+    # Names of refs may hold what moves the cursor, or turns the line round.
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def _table(comparison: Comparison, width: int) -> str:
@@ -136,6 +139,8 @@ def _of_metric(
     if comparison.baseline is None:
         return [means]
     verdicts = [one.verdicts.get(metric.name) for one in shown]
+    if not any(verdicts):
+        return [means]
     kinds = [words.kind(verdict) for verdict in verdicts]
     if not is_main:
         told = [
@@ -166,11 +171,19 @@ def _fitting(columns: Sequence[_Column], width: int) -> tuple[list[_Column], lis
 
 
 def _line(cells: Sequence[str], columns: Sequence[_Column]) -> str:
-    padded = (
-        cell.rjust(column.width) if column.is_number else cell.ljust(column.width)
-        for cell, column in zip(cells, columns, strict=True)
-    )
+    padded = []
+    for cell, column in zip(cells, columns, strict=True):
+        blanks = " " * (column.width - _cells(cell))
+        padded.append(blanks + cell if column.is_number else cell + blanks)
     return _GAP.join(padded).rstrip()
+
+
+def _cells(text: str) -> int:
+    """How many cells of a terminal a text takes: two each for wide letters, none for marks on others."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(char) in ("W", "F") for char in text)
+    return len(text) + wide - sum(unicodedata.category(char) == "Mn" for char in text)
 
 
 def _cut(text: str, most: int) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from reproof.comparison.comparing import Comparison
 from reproof.comparison.groups import Group
 from reproof.comparison.metrics import Metric
-from reproof.comparison.verdicts import MODELS, Verdict
+from reproof.comparison.verdicts import METHODS, MODELS, Verdict
 from reproof.recorded import Run
 from reproof.report import markdown
 from reproof.report.markdown import signed
@@ -17,6 +18,8 @@ from reproof.stats.seeds import ALPHA
 
 MISSING = "–"
 _NAMES = 5
+_OF_ANOTHER_TYPE = re.compile(r"|~|null|true|false|[-+]?[.\d][\d_.]*(?:e[-+]?\d+)?", re.IGNORECASE)
+"""Texts that would be read as something else where they stand without quotes."""
 
 
 def value(item: Any) -> str:
@@ -26,8 +29,10 @@ def value(item: Any) -> str:
     if isinstance(item, bool):
         return str(item).lower()
     if isinstance(item, float):
-        return f"{item:.6g}"
-    words = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+        short = f"{item:.6g}"
+        return short if float(short) == item else repr(item)
+    is_plain = isinstance(item, str) and not _OF_ANOTHER_TYPE.fullmatch(item)
+    words = item if is_plain else json.dumps(item, ensure_ascii=False)
     return "".join(char if char.isprintable() else " " for char in words)
 
 
@@ -54,6 +59,8 @@ def kind(verdict: Verdict | None) -> str:
     """Return a verdict in a word or two."""
     if verdict is None:
         return MISSING
+    if verdict.kind == "same" and verdict.claim == METHODS and not verdict.is_firm:
+        return "probably same"
     if verdict.kind not in ("better", "worse"):
         return verdict.kind
     if verdict.claim == MODELS:
@@ -117,12 +124,12 @@ def method(comparison: Comparison) -> str:
     if comparison.baseline is not None:
         words += (
             f" Differences to {comparison.baseline.name} with their 95% interval: paired t where seeds and "
-            "splits are shared, else Welch's."
+            "splits are shared, else Welch's; of pairs the means are those of the shared seeds alone."
         )
     if comparison.comparisons > 1:
         words += (
-            f" Verdicts hold after Benjamini–Hochberg over {comparison.comparisons} comparisons "
-            f"({ALPHA:.0%} false ones on average)."
+            f" Better and worse hold after Benjamini–Hochberg over {comparison.comparisons} comparisons "
+            f"({ALPHA:.0%} false ones on average), if seeds spread normally."
         )
     if any(v.claim == MODELS for one in comparison.groups for v in one.verdicts.values()):
         words += " Of one run a side these two models are compared, over test examples; not two methods."
@@ -142,7 +149,7 @@ def pareto(comparison: Comparison) -> str:
             f"On the front of {both} by their means (machine {front.machine}): {listed(list(front.front))}"
         ]
         if front.beaten:
-            told.append(f"beaten in both: {listed(list(front.beaten))}")
+            told.append(f"no better in either: {listed(list(front.beaten))}")
     if front.left_out:
         by_reason: dict[str, list[str]] = {}
         for name, reason in front.left_out.items():
