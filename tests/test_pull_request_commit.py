@@ -76,6 +76,21 @@ def test_what_dvc_exp_run_left_here_is_the_experiments_own(small_copy: Path, rec
     assert read_back(small_copy)["Metrics"] == "accuracy=0.97 loss=0.3"
 
 
+def test_a_first_run_is_committed_by_its_name_also_after_another_one(small_run: Path) -> None:
+    project = small_run.parent / "first"
+    shutil.copytree(small_run, project)
+    start = run("git", "rev-list", "--max-parents=0", "HEAD", cwd=project).stdout.strip()
+    run("git", "checkout", "--quiet", "-B", "main", start, cwd=project)
+    for name, rate in (("slow", "0.1"), ("fast", "0.7")):
+        run("dvc", "exp", "run", "-n", name, "-S", f"train.lr={rate}", cwd=project)
+    (project / "reports").mkdir(exist_ok=True)
+    (project / "reports/mine.md").write_text("Mine.\n")
+    assert commit(project, "slow", "-m", "The slow one").returncode == 0
+    assert status(project) == "?? reports/\n"
+    assert "lr: 0.1" in run("git", "show", "HEAD:params.yaml", cwd=project).stdout
+    assert read_back(project)["Experiment"] == "slow"
+
+
 def test_the_run_of_the_workspace_is_committed(small_copy: Path, record: RECORD) -> None:
     lay(small_copy, a_run(record, 1, seed=3, accuracy=0.97))
     done = commit(small_copy, "-m", "Another seed", "--json")

@@ -15,7 +15,7 @@ from reproof import git, history, record_values, redact
 from reproof.errors import ReproofError
 from reproof.git_objects import record_at
 from reproof.invocation import LATEST
-from reproof.pull_request import trailers
+from reproof.pull_request import kept, trailers
 from reproof.recorded import Run
 from reproof.siblings import COUNTED
 
@@ -131,10 +131,11 @@ def _of_experiment(repo: Repo, root: Path, name: str, notes: list[str]) -> tuple
             hint="without a name, the run of this workspace is committed",
         )
     before = _status(repo)
-    there = set(_changed_against(repo, found.commit))  # what `dvc exp run` left here is the experiment's own
-    if dirty := sorted(path for path, kind in before.items() if kind != "??" and path in there):
+    # What `dvc exp run` left here is an experiment's own, and is not lost.
+    for commit in dict.fromkeys((found.commit, *kept.of_the_workspace(repo, root))):
+        before = kept.beside(repo, before, commit)
+    if dirty := sorted(path for path, kind in before.items() if kind != "??"):
         raise _unrelated(dirty, f"changed here, and no part of {found.experiment}")
-    before = {path: kind for path, kind in before.items() if kind == "??"}
     with record_at(root, found.commit) as record:
         run = _ended(history.of_results(record), found.experiment)
     baseline = str(repo.commit(found.commit).parents[0].hexsha)
@@ -153,11 +154,15 @@ def _of_experiment(repo: Repo, root: Path, name: str, notes: list[str]) -> tuple
     _apply(repo, root, found.commit, found.experiment, notes)
     own = set(_differing(repo, baseline, found.commit))
     ours = git.prefix(repo, root)
-    kept = [path for path in taken - own if not _is_of_the_run(path.removeprefix(ours))]
-    _restore(repo, head, kept)
-    after = _status(repo)
+    _restore(repo, head, [path for path in taken - own if not _is_of_the_run(path.removeprefix(ours))])
+    there = kept.files_in(repo, found.commit)
+    paths = [
+        path
+        for path, letters in _status(repo).items()
+        if path not in before and (letters != "??" or path in there)  # else another experiment left it
+    ]
     # A run that DVC's run cache restored bears the name of the experiment that computed it.
-    return replace(run, experiment=found.experiment), [path for path in after if path not in before]
+    return replace(run, experiment=found.experiment), paths
 
 
 def _apply(repo: Repo, root: Path, commit: str, name: str, notes: list[str]) -> None:
