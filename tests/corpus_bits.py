@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from corpus_case import (
     BIT,
+    CANNOT,
     DIFFERENT,
     DIFFERS,
     MET,
     NUMERIC,
+    UNVERIFIABLE,
     Case,
     own_environment,
     recorded_anew,
@@ -103,6 +105,18 @@ def package_same(world: World) -> None:
     )(world)
 
 
+def accuracy_of_the_recorded_seed_alone(world: World) -> None:
+    """A headline metric that fresh seeds do not measure."""
+    world.replace(
+        "src/evaluate_model.py",
+        '            stage.metric(f"{name}.{metric}", value)',
+        '            own = metric == "loss" or "seed: 42" in open("params.yaml").read()\n'
+        '            stage.metric(f"{name}.{metric}", value if own else None, reason="diverged")',
+    )
+    world.commit("A metric that diverges")
+    world.record()
+
+
 def outlier(world: World) -> None:
     """A result that no seed gives: a variable of the author's made the rate another one."""
     variable("RATE", "0.0001")(world)
@@ -111,6 +125,14 @@ def outlier(world: World) -> None:
 ORDER = '"".join({str(number) for number in range(50)})'
 
 CASES = [
+    Case(
+        "a metric that fresh seeds do not measure; three of them",
+        UNVERIFIABLE,
+        CANNOT,
+        accuracy_of_the_recorded_seed_alone,
+        "accuracy cannot be judged",
+        ("--new-seed", "3"),
+    ),
     Case(
         "a seed out of the clock",
         DIFFERENT,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 
+import yaml
 from corpus_case import (
     BIT,
     CANNOT,
@@ -18,8 +20,45 @@ from corpus_case import (
 )
 from verify_project import World
 
+from reproof import digest
+
 TRAIN = "src/train.py"
+ANSWERS = f"{LATEST}/predictions.parquet"
 IMPORT = "import numpy as np"
+
+
+def stage_taken_out(world: World) -> None:
+    """The stage that evaluates is no more in dvc.yaml, and what it measured is forged."""
+    world.replace(".gitignore", f"/{ANSWERS}\n", "")
+    world.replace("dvc.yaml", f"    outs: [{ANSWERS}]\n", f"    outs:\n      - {ANSWERS}: {{cache: false}}\n")
+    for path in world.project.rglob(".gitignore"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if "predictions" not in line))
+    world.commit("Predictions in Git")
+    world.record()
+    path = world.project / "dvc.yaml"
+    pipeline = yaml.safe_load(path.read_text())
+    del pipeline["stages"]["evaluate"]
+    path.write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    world.commit("Evaluated by hand from now on")
+    record, scores = f"{LATEST}/stages/evaluate.json", f"{LATEST}/evaluation.json"
+    world.edit_json(record, "metrics", "test.accuracy", to=0.99)
+    world.edit_json(scores, "splits", "test", "accuracy", to=0.99)
+    world.edit_json(record, "writes", scores, to=digest.digest(world.project / scores))
+    world.record("summarize", "report")
+
+
+def module_in_an_archive(world: World) -> None:
+    """A module lies in an archive beside the project, which the user allows to be read."""
+    beside = world.folder / "beside"
+    beside.mkdir()
+    with zipfile.ZipFile(beside / "modules.zip", "w") as archive:
+        archive.writestr("ratelib.py", "RATE = 1.5\n")
+    place = f"import sys; sys.path.insert(0, {str(beside / 'modules.zip')!r}); import ratelib"
+    world.replace(TRAIN, IMPORT, f"{place}\n{IMPORT}", "params.lr *", "ratelib.RATE * params.lr *")
+    world.commit("A module from an archive")
+    world.record()
+    world.options = ["--allow-read", str(beside)]
 
 
 def uncommitted_code(world: World) -> None:
@@ -153,6 +192,20 @@ def before_the_run(world: World) -> None:
 
 
 CASES = [
+    Case(
+        "code out of an archive, which is allowed to be read",
+        UNVERIFIABLE,
+        CANNOT,
+        module_in_an_archive,
+        r"modules\.zip",
+    ),
+    Case(
+        "a stage taken out of dvc.yaml, and what it measured forged",
+        UNVERIFIABLE,
+        CANNOT,
+        stage_taken_out,
+        "stages that dvc.yaml does not have.*evaluate",
+    ),
     Case(
         "code that was changed back before the commit",
         UNVERIFIABLE,

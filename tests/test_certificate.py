@@ -222,8 +222,8 @@ def test_a_statistical_match_takes_seeds_that_bear_it(project: Path, tmp_path: P
     path = certificate.write(found, tmp_path)
     assert wrong(project, path) == ""
     for keys, value, told in (
-        (("metrics", 0, "recorded"), 2.0, "lies outside what the seeds predict"),
-        (("metrics", 1, "values"), [5.0, 5.1, 5.2], "lies outside what the seeds predict"),
+        (("metrics", 0, "recorded"), 2.0, "is not what the seeds predict"),
+        (("metrics", 1, "values"), [5.0, 5.1, 5.2], "is not what the seeds predict"),
         (("seeds",), [7, 7, 7], "without 3 fresh seeds"),
         (("metrics",), [], "without 3 fresh seeds and a metric"),
     ):

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -264,6 +265,29 @@ class TestLeftovers:
         )
         assert leftovers.sweep() == [folder]
         assert running.wait(10) == -signal.SIGKILL
+
+    def test_a_folder_of_the_users_that_is_called_so_stays(self, temporary: Path) -> None:
+        for name, lock in (("certificates", False), ("notes", True)):
+            mine = temporary / f"{leftovers.PREFIX}{name}"
+            mine.mkdir()
+            (mine / "mine.json").write_text("{}")
+            if lock:
+                (mine / leftovers.LOCK).write_text("")
+            os.utime(mine, (1, 1))
+        assert leftovers.sweep() == []
+        assert len(list(temporary.rglob("mine.json"))) == 2
+
+    def test_the_folder_that_it_lies_in_keeps_its_mode(self, temporary: Path) -> None:
+        temporary.chmod(0o1777)
+        leftovers.remove(temporary / f"{leftovers.PREFIX}gone")
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o1777
+
+    def test_folders_in_folders_in_folders_are_removed(self, temporary: Path) -> None:
+        folder = self.left(temporary)
+        made = "import os\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')"
+        subprocess.run([sys.executable, "-c", made], cwd=folder / "inside", check=True)
+        assert leftovers.sweep() == [folder]
+        assert not folder.exists()
 
     def test_no_other_folder_is_touched(self, temporary: Path, tmp_path: Path) -> None:
         (tmp_path / "kept").mkdir()

@@ -6,6 +6,8 @@ import corpus_bits
 import corpus_copies
 import corpus_data
 import corpus_forged
+import corpus_names
+import corpus_readers
 import corpus_record
 import corpus_stages
 import corpus_untouched
@@ -15,6 +17,8 @@ GROUPS: dict[str, list[Case]] = {
     "Nothing is changed": corpus_untouched.CASES,
     "The record is edited": corpus_record.CASES,
     "The record is edited everywhere": corpus_forged.CASES,
+    "What a reader passes over": corpus_readers.CASES,
+    "Names and clones": corpus_names.CASES,
     "The data": corpus_data.CASES,
     "Old results": corpus_copies.CASES,
     "Code and stages": corpus_stages.CASES,
@@ -24,6 +28,13 @@ CASES = [case for cases in GROUPS.values() for case in cases]
 
 SELDOM = frozenset(
     (
+        *(case.name for case in corpus_readers.CASES[2:-1]),
+        "an honest experiment called by the commit of a forged run",
+        "files of a forged run, replaced by `git replace`",
+        "a clone of depth 1",
+        "a partial clone, asked about a commit that it lacks files of",
+        "code out of an archive, which is allowed to be read",
+        "a metric that fresh seeds do not measure; three of them",
         "nothing; executed twice",
         "an experiment that DVC ran in a temporary folder",
         "an output that dvc.yaml does not declare",

@@ -24,7 +24,7 @@ _STREAMS = ("/dev/fd/", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/proc/self/
 _PATH = re.compile(r"(?<![\w./:-])/[^\s'\"`;|&<>()\[\]{}=,:]+")
 """An absolute path in a command line; not the middle of a relative one or of an address."""
 
-_READ_EVENTS = {"os.listdir": 0, "os.scandir": 0, "ctypes.dlopen": 0}
+_READ_EVENTS = {"os.listdir": 0, "os.scandir": 0, "ctypes.dlopen": 0, "os.getxattr": 0, "os.listxattr": 0}
 _WRITE_EVENTS: dict[str, tuple[tuple[int, int | None], ...]] = {
     # event: its paths, each with the argument that says which folder it is relative to
     "os.rename": ((0, 2), (1, 3)),
@@ -37,6 +37,8 @@ _WRITE_EVENTS: dict[str, tuple[tuple[int, int | None], ...]] = {
     "os.chown": ((0, 3),),
     "os.truncate": ((0, None),),
     "os.utime": ((0, 3),),
+    "os.setxattr": ((0, None),),
+    "os.removexattr": ((0, None),),
     "sqlite3.connect": ((0, None),),
 }
 _COMMAND_EVENTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn")

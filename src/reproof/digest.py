@@ -16,6 +16,7 @@ when. File hashes, which DVC keeps, stay for transport. Kinds, by file name:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import json
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from reproof import environment, npz
 from reproof.errors import ReproofError
+from reproof.plain import RepeatedName, named_once
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -47,7 +49,7 @@ def digest(path: Path) -> str:
         ReproofError: when the file is missing, or is not what its name says.
     """
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file() and p.name != ".gitignore")
+        files = sorted(p for p in path.rglob("*") if p.is_file() and not is_dvcs(p))
         digests = _of_each(files)
         return _sha256(
             f"{p.relative_to(path).as_posix()}\0{digests[p]}\n".encode("utf-8", "surrogateescape")
@@ -58,6 +60,13 @@ def digest(path: Path) -> str:
     if not path.is_file():  # a pipe or a device has no end
         raise ReproofError("neither a file nor a folder", where=path)
     return _of_file(path)
+
+
+def is_dvcs(path: Path) -> bool:
+    """Return whether it is a .gitignore as DVC writes it beside what it tracks: names, and nothing else."""
+    return path.name == ".gitignore" and all(
+        line.startswith("/") for line in path.read_text("utf-8", "replace").splitlines()
+    )
 
 
 def arrays(named: Mapping[str, npt.ArrayLike]) -> str:
@@ -108,14 +117,19 @@ def _bytes(path: Path) -> str:
 
 
 def _json(path: Path) -> str:
-    return text_of(json.loads(path.read_bytes()))
+    try:
+        return text_of(json.loads(path.read_bytes(), object_pairs_hook=named_once))
+    except RepeatedName:
+        return _bytes(path)
 
 
 def _ndjson(path: Path) -> str:
     with path.open("rb") as stream:
-        records = (json.loads(line) for line in stream if line.strip())
+        records = (json.loads(line, object_pairs_hook=named_once) for line in stream if line.strip())
         kept = ({k: v for k, v in record.items() if k not in _VOLATILE} for record in records)
-        return _sha256(_canonical(record) + b"\n" for record in kept)
+        with contextlib.suppress(RepeatedName):
+            return _sha256(_canonical(record) + b"\n" for record in kept)
+    return _bytes(path)
 
 
 def _npz(path: Path) -> str:
@@ -148,7 +162,7 @@ def _safetensors(path: Path) -> str:
         (length,) = struct.unpack("<Q", stream.read(8))
         if length > min(size - 8, _MAX_HEADER_BYTES):
             raise ReproofError("the safetensors file is cut short or not one", where=path)
-        header = json.loads(stream.read(length))
+        header = json.loads(stream.read(length), object_pairs_hook=named_once)
         start = 8 + length
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
@@ -212,6 +226,8 @@ _DTYPES = {"f": "F", "i": "I", "u": "U", "c": "C"}
 
 
 def _dtype_name(dtype: np.dtype[Any]) -> str:
+    if dtype.names is not None:
+        return repr(dtype.newbyteorder("<").descr)  # `str` of a record's type is its size alone
     if dtype.kind in _DTYPES:
         return f"{_DTYPES[dtype.kind]}{dtype.itemsize * 8}"
     return "BOOL" if dtype.kind == "b" else dtype.str

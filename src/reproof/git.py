@@ -68,6 +68,28 @@ class CodeState:
         return asdict(self)
 
 
+def as_it_is() -> dict[str, str]:
+    """Return the variables with which Git looks at a repository, and leaves it as it is.
+
+    It takes no lock, and refreshes no index; runs neither hooks nor a monitor of the user's; fetches nothing
+    into a partial clone; and a commit is what its id says, whatever refs/replace puts in its place.
+    """
+    own = os.environ.get("GIT_CONFIG_COUNT", "")
+    count = int(own) if own.isdigit() else 0
+    found = {
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",  # for Git before 2.45, which knows no word for that
+        "GIT_CONFIG_COUNT": str(count + 2),
+    }
+    for number, (key, value) in enumerate(
+        (("core.hooksPath", os.devnull), ("core.fsmonitor", "false")), count
+    ):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
+
+
 def open_repository(path: Path) -> git.Repo:
     """Open the repository that holds `path`.
 
@@ -80,8 +102,7 @@ def open_repository(path: Path) -> git.Repo:
         raise ReproofError("Git is not installed, or not on PATH", hint="install it: https://git-scm.com")
     try:
         repo = git.Repo(path, search_parent_directories=True)
-        # `git status` else refreshes the user's index, and takes its lock, just because we looked.
-        repo.git.update_environment(GIT_OPTIONAL_LOCKS="0")
+        repo.git.update_environment(**as_it_is())
         return repo
     except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
         raise ReproofError(
@@ -189,7 +210,17 @@ def resolve(repo: git.Repo, name: str) -> Revision:
             hint="name one by its commit: " + ", ".join(sorted(commit[:10] for commit in commits)),
         )
     if commits:
-        return Revision(commits.pop(), _experiment_name(next(iter(matching))))
+        found = commits.pop()
+        other = _commit_of(repo, name)
+        if other not in (None, found):
+            raise ReproofError(
+                f"{name!r} is an experiment, and something else too",
+                found=f"experiment {found[:10]}, and Git's own {str(other)[:10]}",
+                hint=f"name one by its commit: {found}, {other}"
+                if name not in (found, other)
+                else f"rename or remove the experiment of that name: {next(iter(matching))}",
+            )
+        return Revision(found, _experiment_name(next(iter(matching))))
     if not name or name.startswith("-"):
         raise ReproofError(f"no such revision: {name!r}")
     try:
@@ -206,6 +237,18 @@ def resolve(repo: git.Repo, name: str) -> Revision:
         ) from error
     experiment = next((_experiment_name(p) for p, ref in named.items() if ref.commit.hexsha == commit), None)
     return Revision(str(commit), experiment)
+
+
+def _commit_of(repo: git.Repo, name: str) -> str | None:
+    """The commit that Git itself knows by a name that no path of an experiment's ref is; None for none."""
+    import git
+
+    if not name or name.startswith(("-", EXPERIMENT_REFS)):
+        return None
+    try:
+        return str(repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"))
+    except git.GitCommandError:
+        return None
 
 
 def _where_it_may_be(repo: git.Repo, experiments: list[str]) -> str:

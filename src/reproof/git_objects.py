@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 BESIDE = ("dvc.yaml", "dvc.lock", "params.yaml")
 """What tells of a record from outside its folder: who holds which file, what a failed run was given."""
 
+REFUSED = "Git refuses"
+"""What is said where Git gives up on an object, such as one that a partial clone lacks."""
+
 _MAX_BLOB_BYTES = 64_000_000
 _MAX_FILES = 2_000
 _MAX_DEPTH = 8
@@ -88,7 +91,7 @@ class Objects:
         if not header:  # such as a repository of another owner
             self._said.seek(0)
             words = redact.text(self._said.read().decode("utf-8", "replace")).strip()
-            raise ReproofError("Git refuses", found=" ".join(words.split())[:300] or None)
+            raise ReproofError(REFUSED, found=" ".join(words.split())[:300] or None)
         parts = header.rsplit(b" ", 2)
         if (
             len(parts) != 3
@@ -119,6 +122,7 @@ def objects(root: Path) -> Iterator[Objects]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
+            env={**os.environ, **git.as_it_is()},
         )
         try:
             yield Objects(root, repo, git.prefix(repo, root), process, said)

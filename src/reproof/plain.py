@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+
+class RepeatedName(ValueError):
+    """A name stands twice in one JSON object: of its two values each reader takes another."""
+
+
+def named_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these pairs, for `json.loads(…, object_pairs_hook=named_once)`.
+
+    Raises:
+        RepeatedName: when a name stands twice in it.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise RepeatedName("a name stands twice in one object")
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -46,8 +46,12 @@ def foreign_modules(guard: audit_hook.Guard) -> list[str]:
     own: dict[str, bool] = {}
     for module in list(sys.modules.values()):
         name = getattr(module, "__dict__", {}).get("__file__")  # no getattr: some modules import on it
-        if not isinstance(name, str) or not Path(name).exists():
+        if not isinstance(name, str):
             continue
+        if not Path(name).exists():  # out of an archive: that is the file
+            name = next((str(one) for one in Path(name).parents if one.is_file()), "")
+            if not name:
+                continue
         folder = str(Path(name).absolute().parent)
         if folder not in own:
             own[folder] = guard.is_own(folder)

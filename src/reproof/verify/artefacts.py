@@ -29,8 +29,8 @@ _PARAMS = f"{LATEST}/params.ndjson"
 _ANSWERS = f"{LATEST}/predictions.parquet"
 _FROM_ANSWERS: dict[str, Callable[[Path, Path, Tolerances, int], bool]] = {
     f"{LATEST}/evaluation.json": following.scores,
-    f"{LATEST}/confusion.csv": lambda _one, _other, _tolerances, changed: changed > 0,
-    f"{LATEST}/calibration.csv": lambda *_: True,
+    f"{LATEST}/confusion.csv": following.confusion,
+    f"{LATEST}/calibration.csv": following.calibration,
 }
 """What the library counts from the predictions, and whether two of them may stand beside two of those."""
 _WITH_TIMES = ".ndjson"

@@ -35,10 +35,15 @@ def borrow(root: Path, commit: str, prefix: str, top: Path) -> None:
         CannotVerify: when objects are missing or broken.
     """
     with git.open_repository(root) as repo:
-        objects = str(repo.git.rev_parse("--path-format=absolute", "--git-path", "objects"))
+        objects, shallow = (
+            str(repo.git.rev_parse("--path-format=absolute", "--git-path", name))
+            for name in ("objects", "shallow")
+        )
     _init(top, commit)
     (top / ".git" / "objects" / "info").mkdir(parents=True, exist_ok=True)
     (top / ".git" / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
+    if Path(shallow).is_file():  # a shallow clone's commits name parents that are not there
+        shutil.copyfile(shallow, top / ".git" / "shallow")
     _check_out(top, commit, prefix)
 
 

@@ -141,7 +141,8 @@ def _drawn(
         return line
     reads = mapping(attempt.stages.get(line.stage), "reads")
     from_others = any(
-        other.standing is not Standing.IDENTICAL
+        # What follows, such as a logged speed, is no number that a picture may hide behind.
+        other.standing not in (Standing.IDENTICAL, Standing.FOLLOWS)
         and (
             (other.stage == line.stage and not other.told.drawn)
             or (

@@ -177,6 +177,8 @@ def _began_after(record: Mapping[str, Any], began: str) -> bool:
 
 
 def _tail(place: Workplace, log: Path) -> str:
+    if not log.is_file():
+        return f"{place.folder} is gone: something removed it while the stages ran"
     lines = log.read_bytes().decode("utf-8", "replace").splitlines()
     text = "\n".join(line.rstrip() for line in lines if line.strip())
     text = redact.text(text.replace(f"{place.project}{os.sep}", "").replace(str(place.folder), ""))

@@ -204,12 +204,18 @@ def by_seeds(bench: Bench) -> Answer:
     ]
     if not found.metrics:
         reasons.append("no headline metric could be judged: " + "; ".join(found.missing.values()))
+    lost = [
+        short
+        for short in found.missing
+        if recorded.metrics.get(headline[short]) is not None and headline[short] not in left_out
+    ]
+    reasons += [f"{short} cannot be judged: {found.missing[short]}" for short in lost if found.replicates]
     splits = {one.artefacts[_SPLITS].digest for one in (recorded, *made) if _SPLITS in one.artefacts}
     if len(splits) > 1:
         reasons.append("the splits move with the seed: the spread is that of data and training together")
     verdict = {True: Verdict.STATISTICAL, False: Verdict.DIFFERENT, None: Verdict.UNVERIFIABLE}
     return Answer(
-        verdict[found.replicates],
+        verdict[None if lost and found.replicates else found.replicates],
         tuple(reasons),
         tuple(attempts),
         made[0],

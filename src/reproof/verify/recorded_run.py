@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ ENDED = ("success", "partial")
 
 _MAX_DEPTH = 64
 _NO_NAMES = ("", ".", "..", ".git")
-_NO_SIGNS = frozenset("/\\\0\n")
+_NO_SIGNS = frozenset("/\0" if os.name == "posix" else "/\\\0\n")
 
 
 @dataclass(frozen=True)

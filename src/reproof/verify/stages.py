@@ -98,13 +98,24 @@ def choose(
         CannotVerify: a stage that has to run cannot be executed again with proof, or nothing is left to run.
     """
     stages, tracked = _read(run, place)
-    if unknown := [name for name in (*only, *exclude) if name not in stages]:
+    orphans = [name for name in run.measured if name not in stages]
+    if unknown := [
+        name for name in (*only, *exclude) if name not in stages and (name in only or name not in orphans)
+    ]:
         raise ReproofError(
             f"no such stage: {unknown[0]!r}",
             where=f"dvc.yaml at {run.commit[:10]}",
             expected=f"one of: {', '.join(stages)}",
         )
-    left_out = _left_out(run, stages, only, exclude)
+    if not only and (lost := [name for name in orphans if name not in exclude]):
+        raise CannotVerify(
+            "the record holds results of stages that dvc.yaml does not have, so nothing executes them again",
+            where=f"dvc.yaml at {run.commit[:10]}",
+            found=", ".join(lost),
+            hint=f"take them out by name, and the certificate says so: "
+            f"{' '.join(f'--exclude {name}' for name in lost)}",
+        )
+    left_out = _left_out(run, stages, only, exclude) | dict.fromkeys(orphans, "dvc.yaml does not have it")
     executed = _ordered(stages, [name for name in stages if name not in left_out])
     if not executed:
         raise CannotVerify(

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from reproof import clock
+from reproof import clock, git_objects
 from reproof.errors import ReproofError
 from reproof.invocation import VERIFIED
 from reproof.verify import certificate, record_check, recorded_run, recreate, tolerances
 from reproof.verify import options as asked
+from reproof.verify.errors import CannotVerify
 from reproof.verify.inputs import bring
 from reproof.verify.options import Options
 from reproof.verify.questions import Bench, by_repeats, by_seeds, timed
+from reproof.verify.recorded_run import RecordedRun
 from reproof.verify.stages import choose
 from reproof.verify.verification import Verification
 from reproof.verify.workplace import workplace
@@ -50,7 +52,7 @@ def verify(
     _check_folder(folder)
     started, seconds = clock.now(), dict[str, float]()
     with timed(seconds, "record"):
-        run = recorded_run.load(root, rev)
+        run = _loaded(root, rev)
         checked = record_check.check(run)
         allowed = tolerances.read(run.config)
     say(f"{run.name} @ {run.commit[:10]}: the record agrees with itself")
@@ -107,3 +109,15 @@ def _check_folder(folder: Path) -> None:
             expected="a folder",
             found=f"{there} is a file",
         )
+
+
+def _loaded(root: Path, rev: str) -> RecordedRun:
+    try:
+        return recorded_run.load(root, rev)
+    except CannotVerify:
+        raise
+    except ReproofError as error:
+        if error.what != git_objects.REFUSED:
+            raise
+        hint = "in a partial clone: `git fetch --refetch --no-filter`, or verify with --fresh-clone"
+        raise CannotVerify("Git cannot read the commit", where=rev, found=error.found, hint=hint) from error

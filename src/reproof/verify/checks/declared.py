@@ -18,6 +18,7 @@ from reproof.params.models import Verify
 from reproof.record_values import mapping, number
 from reproof.verify import tolerances
 from reproof.verify.checks.checked import Findings
+from reproof.verify.checks.code import NOT_HERE
 from reproof.verify.recorded_run import RecordedRun
 from reproof.verify.tolerances import Tolerances
 
@@ -40,13 +41,19 @@ def check(run: RecordedRun, found: Findings) -> None:
             if isinstance(commit, str) and isinstance(changed, dict):
                 text = git.file_at(objects.repo, commit, f"{run.prefix}params.yaml")
             then = None if text is None else _then(text, mapping(record, "overrides"))
-            if then is None:
+            is_known = then is not None
+            # What cannot be looked up may be no wider than what holds without any declaration.
+            before = then or Tolerances()
+            wider = list(_wider(name, metrics, before, now))
+            if predicts and _any_wider(before.predictions, now.predictions):
+                words = f"{_words(before.predictions)} then, {_words(now.predictions)} now"
+                wider.append(f"predictions: {words}")
+            if not is_known and wider:
+                reason = f"declared at {str(commit)[:10]}, {NOT_HERE}" if text is None else "not recorded"
+                found.wrong(f"{what}: {wider[0]}", reason, "obstacle")
+            elif not is_known:
                 found.unknown(what, "the params that it ran with are not to be had here")
-                continue
-            wider = list(_wider(name, metrics, then, now))
-            if predicts and _any_wider(then.predictions, now.predictions):
-                wider.append(f"predictions: {_words(then.predictions)} then, {_words(now.predictions)} now")
-            if wider:
+            elif wider:
                 more = f", and of {len(wider) - 1} more" if len(wider) > 1 else ""
                 found.wrong(f"{what}: {wider[0]}{more}", "widened after the run")
             else:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from reproof import checkpoint, npz
+from reproof import checkpoint, digest, npz
 from reproof.errors import ReproofError
 from reproof.params.models import Tolerance
 from reproof.verify.kinds import answers, arrays, graphs, texts
@@ -15,8 +15,6 @@ from reproof.verify.tolerances import Tolerances
 
 DRAWN = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".html")
 """Pictures and documents: drawn from numbers, by libraries of which each version draws otherwise."""
-
-_BESIDE = (".gitignore",)
 
 
 def compare(recorded: Path, found: Path, tolerances: Tolerances) -> Found:
@@ -47,6 +45,13 @@ def _folders(recorded: Path, found: Path, tolerances: Tolerances) -> Found:
         return different(f"{odd[0]} is only in the one {side}")
     each = {name: compare(recorded / name, found / name, tolerances) for name in sorted(names)}
     worst = max((told.standing for told in each.values()), default=Standing.IDENTICAL)
+    states = [
+        name
+        for name, told in each.items()
+        if name.endswith(checkpoint.STATE) and told.standing is Standing.FOLLOWS
+    ]
+    if states and not any(told.of_weights for told in each.values()):
+        return different(f"{states[0]}: {each[states[0]].words}, and the weights do not")
     # Weights that are close say more than a state that may differ by anything: both are no reason to differ.
     told_of = (Standing.CLOSE, Standing.FOLLOWS) if worst is Standing.FOLLOWS else (worst,)
     for standing in told_of:
@@ -66,7 +71,7 @@ def _names(folder: Path) -> set[str]:
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in _BESIDE
+        if path.is_file() and not digest.is_dvcs(path)
     }
 
 

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from reproof.params.models import Tolerance
+from reproof.plain import named_once
 from reproof.verify.kinds.arrays import NEAR
 from reproof.verify.kinds.found import IDENTICAL, Found, Standing, different, number
 from reproof.verify.tolerances import is_within
@@ -35,9 +34,10 @@ def is_speed(name: str) -> bool:
 
 def compare_json(recorded: Path, found: Path, tolerance: Tolerance) -> Found:
     """Compare two JSON files value by value."""
-    return _pairs(
-        leaves(orjson.loads(recorded.read_bytes())), leaves(orjson.loads(found.read_bytes())), tolerance
-    )
+    first, second = (_loaded(path.read_bytes()) for path in (recorded, found))
+    if set(_lists(first, "")) != set(_lists(second, "")):
+        return different("a list in one of the two, an object in the other")
+    return _pairs(leaves(first), leaves(second), tolerance)
 
 
 def compare_csv(recorded: Path, found: Path, tolerance: Tolerance) -> Found:
@@ -49,6 +49,8 @@ def compare_lines(recorded: Path, found: Path, tolerance: Tolerance) -> Found:
     """Compare two ndjson files: logs of metrics as curves, other records value by value."""
     first, second = _records(recorded), _records(found)
     if all("metric" in one and "step" in one for one in (*first, *second)) and first and second:
+        if [_about(one) for one in first] != [_about(one) for one in second]:
+            return different("other records, besides their values")
         return _curves(_series(first), _series(second))
     if len(first) != len(second):
         return different(f"{len(first)} records were recorded, {len(second)} found")
@@ -75,8 +77,10 @@ def _pairs(first: dict[str, Any], second: dict[str, Any], tolerance: Tolerance) 
         other = second[name]
         if one == other and type(one) is type(other):
             continue
-        if name.rpartition(".")[2] in _MOMENTS:
+        if _is_moment(name):
             times += 1
+        elif type(one) is int and type(other) is int:  # a count, an index, an id
+            return different(f"{name}: {one} was recorded, {other} found", abs(other - one))
         elif is_number(one) and is_number(other):
             if not is_within(one, other, tolerance):
                 return different(f"{name}: {one:.6g} was recorded, {other:.6g} found", abs(other - one))
@@ -86,6 +90,12 @@ def _pairs(first: dict[str, Any], second: dict[str, Any], tolerance: Tolerance) 
     if largest:
         return Found(Standing.CLOSE, f"numbers differ (max |Δ| {number(largest)})", largest)
     return Found(Standing.FOLLOWS, "only times differ") if times else IDENTICAL
+
+
+def _is_moment(name: str) -> bool:
+    """Of the file itself, or of one of its records; deeper ones may be what a model says."""
+    above, _, last = name.rpartition(".")
+    return last in _MOMENTS and (not above or above.isdigit())
 
 
 def _curves(
@@ -119,6 +129,12 @@ def _curves(
     return Found(Standing.CLOSE, f"logged values differ (max |Δ| {number(largest)})", largest)
 
 
+def _about(record: dict[str, Any]) -> dict[str, Any]:
+    value = record.get("value")
+    kind = "number" if is_number(value) else value
+    return {**record, "value": kind}
+
+
 def _series(records: list[dict[str, Any]]) -> dict[tuple[str, str], dict[int, Any]]:
     found: dict[tuple[str, str], dict[int, Any]] = {}
     for one in records:
@@ -128,13 +144,30 @@ def _series(records: list[dict[str, Any]]) -> dict[tuple[str, str], dict[int, An
 
 def _records(path: Path) -> list[dict[str, Any]]:
     with path.open("rb") as stream:
-        read = [orjson.loads(line) for line in stream if line.strip()]
+        read = [_loaded(line) for line in stream if line.strip()]
     return [{key: value for key, value in one.items() if key not in _VOLATILE} for one in read]
+
+
+def _loaded(data: bytes) -> Any:
+    return json.loads(data, object_pairs_hook=named_once)
+
+
+def _lists(value: Any, name: str) -> Iterator[str]:
+    """The names of lists, which have those of objects with numbers for keys."""
+    if isinstance(value, list):
+        yield name
+        value = dict(enumerate(value))
+    for key, item in value.items() if isinstance(value, dict) else ():
+        yield from _lists(item, f"{name}.{key}")
 
 
 def leaves(value: Any) -> dict[str, Any]:
     """Return every value of nested data by its dotted name."""
-    return dict(_walk(value, ""))
+    found: dict[str, Any] = {}
+    for name, one in _walk(value, ""):
+        # `{"a.b": 1, "a": {"b": 2}}` has one name for two values.
+        found[name if name not in found else f"{name} ({len(found)})"] = one
+    return found
 
 
 def _walk(value: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -158,12 +191,16 @@ def _cells(path: Path) -> dict[str, Any]:
     cells: dict[str, Any] = {f"column {index}": name for index, name in enumerate(head)}
     for line, row in enumerate(body, start=2):
         for index, text in enumerate(row):
-            name = head[index] if index < len(head) else str(index)
+            name = head[index] if index < len(head) and head.count(head[index]) == 1 else f"column {index}"
             cells[f"line {line}, {name}"] = _value(text)
     return cells
 
 
 def _value(text: str) -> Any:
+    if re.fullmatch(r"-?(?:0|[1-9][0-9]*)", text):
+        return int(text)
+    if re.fullmatch(r"-?0[0-9]+", text):  # an id
+        return text
     try:
         return float(text)
     except ValueError:
