@@ -161,6 +161,21 @@ def test_no_program_writes_beside_the_workplace(cell: Cell) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.skipif(not OWN_MEMORY, reason="no namespaces")
+@BY_KERNEL
+@pytest.mark.parametrize("command", ["chmod 600 {}", "touch -d 2001-01-01 {}", "chmod 600 $PWD/../../{name}"])
+def test_no_program_changes_the_mode_or_the_time_of_the_users_files(cell: Cell, command: str) -> None:
+    old = cell.user / "old.txt"
+    before = old.stat()
+    (cell.inside / "link").symlink_to(cell.user)
+    for path in (old, cell.inside / "link" / "old.txt"):
+        done = cell.run("bash", "-c", command.format(path, name=os.path.relpath(old, cell.folder.parent)))
+        assert done.returncode != 0
+        assert "touched" in cell.run("bash", "-c", "touch own; chmod 700 own && echo touched").stdout
+    after = old.stat()
+    assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+
+
 @BY_KERNEL
 def test_native_code_in_python_is_held_too(cell: Cell) -> None:
     old = str(cell.user / "old.txt")

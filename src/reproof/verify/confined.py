@@ -57,6 +57,8 @@ def _confine(path: Path, reach: dict[str, Any]) -> None:
         reach["write"] = [name for name in reach["write"] if name != namespaces.SHARED_MEMORY]
     shared = "own" if private else "open" if namespaces.SHARED_MEMORY in reach["write"] else "none"
     path.write_text(json.dumps(reach | {"shared_memory": shared}))
+    if private:
+        namespaces.only_writable([name for name in reach["write"] if Path(name).is_dir()])
     if reach["landlock"]:
         landlock.restrict(reach["read"], reach["write"], reach["listed"])
         _check(reach["canary"])
