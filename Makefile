@@ -26,7 +26,7 @@ types: $(READY) ## types, by mypy in strict mode
 	@echo "== types"
 	@$(BIN)/mypy
 
-unit: $(READY) ## the tests, without those marked soak (about eight minutes on two cores)
+unit: $(READY) ## the tests, without those marked soak (about a quarter of an hour on two cores)
 	@echo "== tests"
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" --durations 5
 
