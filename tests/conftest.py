@@ -138,6 +138,29 @@ def record(small_run: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
+def data_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recorded project with data in DVC; for looking at, not for changing."""
+    from verify_places import shared_project  # it stands on this file
+
+    return shared_project(tmp_path_factory)
+
+
+@pytest.fixture
+def data_copy(data_run: Path, tmp_path: Path) -> Path:
+    """A copy of it, for a test to change."""
+    return Path(shutil.copytree(data_run, tmp_path / "project", symlinks=True))
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Temporary files in a folder of the test's own: nothing of it is left."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
 def both(tmp_path: Path) -> Pair:
     """What was recorded of a run, and what was made again, alike."""
     from verify_pair import pair  # it stands on this file

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from corpus_case import (
     BIT,
@@ -75,19 +77,26 @@ def steady(world: World) -> None:
     use(world, "train_racy.py")
 
 
-def package_upgraded(world: World) -> None:
-    """A package of the author's environment that computes another number since."""
+def _with_package(world: World) -> Path:
     packages = own_environment(world)
     package(packages, "1.0", 1.5)
     recorded_anew(
         (TRAIN, IMPORT, f"import halfway\n{IMPORT}", "params.lr *", "halfway.FACTOR * params.lr *")
     )(world)
-    package(packages, "2.0", 1.4)
+    return packages
 
 
-def package(packages, version: str, factor: float) -> None:
-    import shutil
+def package_upgraded(world: World) -> None:
+    """A package of the author's environment that computes another number since."""
+    package(_with_package(world), "2.0", 1.4)
 
+
+def package_same(world: World) -> None:
+    """An environment of the author's own, and nothing else of it."""
+    _with_package(world)
+
+
+def package(packages: Path, version: str, factor: float) -> None:
     for old in packages.glob("halfway*"):
         (shutil.rmtree if old.is_dir() else type(old).unlink)(old)
     (packages / "halfway.py").write_text(f"FACTOR = {factor}\n")
@@ -96,25 +105,15 @@ def package(packages, version: str, factor: float) -> None:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: halfway\nVersion: {version}\n")
 
 
-def package_same(world: World) -> None:
-    """An environment of the author's own, and nothing else of it."""
-    packages = own_environment(world)
-    package(packages, "1.0", 1.5)
-    recorded_anew(
-        (TRAIN, IMPORT, f"import halfway\n{IMPORT}", "params.lr *", "halfway.FACTOR * params.lr *")
-    )(world)
-
-
-def accuracy_of_the_recorded_seed_alone(world: World) -> None:
-    """A headline metric that fresh seeds do not measure."""
-    world.replace(
+accuracy_of_the_recorded_seed_alone = recorded_anew(
+    (
         "src/evaluate_model.py",
         '            stage.metric(f"{name}.{metric}", value)',
         '            own = metric == "loss" or "seed: 42" in open("params.yaml").read()\n'
         '            stage.metric(f"{name}.{metric}", value if own else None, reason="diverged")',
     )
-    world.commit("A metric that diverges")
-    world.record()
+)
+"""A headline metric that fresh seeds do not measure."""
 
 
 def outlier(world: World) -> None:

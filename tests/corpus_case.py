@@ -90,9 +90,7 @@ def recorded_anew(*edits: tuple[str, ...]) -> Callable[[World], None]:
     """Change words in files (file, old, new, …), commit, and record the run that follows."""
 
     def arrange(world: World) -> None:
-        for name, *pairs in edits:
-            world.replace(name, *pairs)
-        world.commit("Other code")
+        committed(*edits)(world)
         world.record()
 
     return arrange

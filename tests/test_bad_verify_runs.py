@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,19 +14,7 @@ from bad_inputs import assert_told
 from conftest import commit_all, run
 from projects import ENV, dvc, small_project
 from test_bad_disks import AS_ROOT_OF_IT, NAMESPACE, can_mount
-from verify_places import LATEST, POINTS, changed, forget_cache, objects_of, shared_project, state_of
-
-
-@pytest.fixture(scope="module")
-def with_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recorded project with data in DVC, for looking at."""
-    return shared_project(tmp_path_factory)
-
-
-@pytest.fixture
-def data_copy(with_data: Path, tmp_path: Path) -> Path:
-    """A copy of it, for a test to change."""
-    return Path(shutil.copytree(with_data, tmp_path / "project", symlinks=True))
+from verify_places import LATEST, POINTS, changed, forget_cache, objects_of, state_of
 
 
 def verify(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import commit_all, run
 
-from reproof import git
+from reproof import git, revisions
 from reproof.errors import ReproofError
 
 BASELINE = "ab" + "0" * 38
@@ -25,19 +25,19 @@ def experiment(project: Path, name: str, baseline: str = BASELINE) -> str:
     return commit
 
 
-def resolve(project: Path, name: str) -> git.Revision:
+def resolve(project: Path, name: str) -> revisions.Revision:
     with git.open_repository(project) as repo:
-        return git.resolve(repo, name)
+        return revisions.resolve(repo, name)
 
 
 def test_an_experiment_is_found_by_its_name(git_project: Path) -> None:
     commit = experiment(git_project, "gamic-pika")
-    assert resolve(git_project, "gamic-pika") == git.Revision(commit, "gamic-pika")
+    assert resolve(git_project, "gamic-pika") == revisions.Revision(commit, "gamic-pika")
 
 
 def test_an_experiment_is_found_by_its_ref_and_by_its_commit(git_project: Path) -> None:
     commit = experiment(git_project, "sweep/lr-0.1")
-    found = git.Revision(commit, "sweep/lr-0.1")
+    found = revisions.Revision(commit, "sweep/lr-0.1")
     assert resolve(git_project, f"refs/exps/{BASELINE[:2]}/{BASELINE[2:]}/sweep/lr-0.1") == found
     assert resolve(git_project, commit) == found
     assert resolve(git_project, commit[:12]) == found
@@ -46,17 +46,17 @@ def test_an_experiment_is_found_by_its_ref_and_by_its_commit(git_project: Path) 
 def test_an_experiment_is_found_after_git_packed_its_refs(git_project: Path) -> None:
     commit = experiment(git_project, "packed")
     run("git", "pack-refs", "--all", cwd=git_project)
-    assert resolve(git_project, "packed") == git.Revision(commit, "packed")
+    assert resolve(git_project, "packed") == revisions.Revision(commit, "packed")
 
 
 def test_branches_tags_and_relative_names_stand_for_commits(git_project: Path) -> None:
     first = run("git", "rev-parse", "HEAD", cwd=git_project).stdout.strip()
     run("git", "tag", "-a", "v1", "-m", "first", cwd=git_project)
     second = commit_all(git_project, "Second")
-    assert resolve(git_project, "main") == git.Revision(second, None)
-    assert resolve(git_project, "HEAD~1") == git.Revision(first, None)
-    assert resolve(git_project, "v1") == git.Revision(first, None)  # the commit, not the tag object
-    assert resolve(git_project, first[:8]) == git.Revision(first, None)
+    assert resolve(git_project, "main") == revisions.Revision(second, None)
+    assert resolve(git_project, "HEAD~1") == revisions.Revision(first, None)
+    assert resolve(git_project, "v1") == revisions.Revision(first, None)  # the commit, not the tag object
+    assert resolve(git_project, first[:8]) == revisions.Revision(first, None)
 
 
 def test_one_name_of_two_experiments_is_refused_with_both_commits(git_project: Path) -> None:

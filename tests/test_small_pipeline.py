@@ -85,7 +85,7 @@ def test_same_seed_gives_equal_digests_and_another_seed_does_not(project: Path, 
 
 
 def test_the_recorded_code_tree_is_that_of_the_experiments_commit(project: Path) -> None:
-    from reproof import git
+    from reproof import git, revisions
 
     script = project / "src" / "train.py"
     script.write_text(script.read_text().replace("Softmax regression", "Softmax regression, edited"))
@@ -94,7 +94,7 @@ def test_the_recorded_code_tree_is_that_of_the_experiments_commit(project: Path)
     assert state["dirty"] is True
     assert state["changed"] == {"src/train.py": "M"}
     with git.open_repository(project) as repo:
-        assert git.tree_of(repo, git.resolve(repo, name).commit, project) == state["code_tree"]
+        assert git.tree_of(repo, revisions.resolve(repo, name).commit, project) == state["code_tree"]
         assert git.tree_of(repo, "HEAD", project) != state["code_tree"]
 
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from conftest import commit_all, run
 from projects import dvc, experiment
-from verify_places import LATEST, changed, forget_cache, opened, shared_project, state_of
+from verify_places import LATEST, changed, forget_cache, opened, state_of
 
 from reproof.errors import ReproofError
 from reproof.verify import leftovers
@@ -28,33 +28,14 @@ from reproof.verify.recorded_run import load
 from reproof.verify.stages import choose
 from reproof.verify.workplace import workplace
 
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recorded project, for looking at."""
-    return shared_project(tmp_path_factory)
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
-@pytest.fixture
-def project(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, for a test to change."""
-    return Path(shutil.copytree(made, tmp_path / "project", symlinks=True))
-
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Temporary files in a folder of the test's own."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    return folder
-
-
-def test_it_holds_the_commits_files_without_what_the_run_wrote(project: Path, temporary: Path) -> None:
-    (project / "src" / "train.py").write_text("an edit after the run\n")
-    (project / "new.py").write_text("an untracked file\n")
-    before = state_of(project)
-    with opened(project) as ready:
+def test_it_holds_the_commits_files_without_what_the_run_wrote(data_copy: Path, temporary: Path) -> None:
+    (data_copy / "src" / "train.py").write_text("an edit after the run\n")
+    (data_copy / "new.py").write_text("an untracked file\n")
+    before = state_of(data_copy)
+    with opened(data_copy) as ready:
         files = {
             path.relative_to(ready.place.project).as_posix()
             for path in ready.place.project.rglob("*")
@@ -65,14 +46,14 @@ def test_it_holds_the_commits_files_without_what_the_run_wrote(project: Path, te
         text = (ready.place.project / "src/train.py").read_bytes()
         assert text == ready.run.get("src/train.py")
         assert ready.place.folder.stat().st_mode & 0o777 == 0o700
-    assert changed(before, state_of(project)) == []
+    assert changed(before, state_of(data_copy)) == []
     assert list(temporary.iterdir()) == []
 
 
-def test_git_in_it_gives_no_results_away(project: Path) -> None:
-    summary = run("git", "rev-parse", f"HEAD:{LATEST}/summary.json", cwd=project).stdout.strip()
-    head = run("git", "rev-parse", "HEAD", cwd=project).stdout.strip()
-    with opened(project) as ready:
+def test_git_in_it_gives_no_results_away(data_copy: Path) -> None:
+    summary = run("git", "rev-parse", f"HEAD:{LATEST}/summary.json", cwd=data_copy).stdout.strip()
+    head = run("git", "rev-parse", "HEAD", cwd=data_copy).stdout.strip()
+    with opened(data_copy) as ready:
         for name in (summary, head):
             found = run("git", "cat-file", "-e", name, cwd=ready.place.project, check=False)
             assert found.returncode != 0, name
@@ -81,18 +62,18 @@ def test_git_in_it_gives_no_results_away(project: Path) -> None:
         assert not (ready.place.top / ".git/objects/info/alternates").exists()
 
 
-def test_an_experiment_is_checked_out_too(project: Path) -> None:
-    name = experiment(dvc(project, "exp", "run", "-S", "seed=1"))
-    run("git", "checkout", "--quiet", "--force", "HEAD", cwd=project)
-    before = state_of(project)
-    with opened(project, name) as ready:
+def test_an_experiment_is_checked_out_too(data_copy: Path) -> None:
+    name = experiment(dvc(data_copy, "exp", "run", "-S", "seed=1"))
+    run("git", "checkout", "--quiet", "--force", "HEAD", cwd=data_copy)
+    before = state_of(data_copy)
+    with opened(data_copy, name) as ready:
         assert "seed: 1" in (ready.place.project / "params.yaml").read_text()
-    assert changed(before, state_of(project)) == []
+    assert changed(before, state_of(data_copy)) == []
 
 
-def test_a_project_in_a_folder_of_a_repository(made: Path, tmp_path: Path) -> None:
+def test_a_project_in_a_folder_of_a_repository(data_run: Path, tmp_path: Path) -> None:
     top = tmp_path / "mono"
-    shutil.copytree(made, top / "team" / "project", ignore=shutil.ignore_patterns(".git"))
+    shutil.copytree(data_run, top / "team" / "project", ignore=shutil.ignore_patterns(".git"))
     (top / "README.md").write_text("Many projects.\n")
     run("git", "init", "--quiet", cwd=top)
     commit_all(top, "All of it")
@@ -108,18 +89,18 @@ def test_a_project_in_a_folder_of_a_repository(made: Path, tmp_path: Path) -> No
     assert changed(before, state_of(top)) == []
 
 
-def test_a_linked_working_tree(project: Path, tmp_path: Path) -> None:
-    run("git", "worktree", "add", "--quiet", "--detach", tmp_path / "tree", "HEAD", cwd=project)
-    (tmp_path / "tree" / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {project}/.dvc/cache\n")
-    before = state_of(tmp_path / "tree"), state_of(project)
+def test_a_linked_working_tree(data_copy: Path, tmp_path: Path) -> None:
+    run("git", "worktree", "add", "--quiet", "--detach", tmp_path / "tree", "HEAD", cwd=data_copy)
+    (tmp_path / "tree" / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {data_copy}/.dvc/cache\n")
+    before = state_of(tmp_path / "tree"), state_of(data_copy)
     with opened(tmp_path / "tree") as ready:
         assert (ready.place.project / "data/raw/points.csv").is_file()
-        assert ready.place.source.git_folder == project / ".git"
-    assert (state_of(tmp_path / "tree"), state_of(project)) == before
+        assert ready.place.source.git_folder == data_copy / ".git"
+    assert (state_of(tmp_path / "tree"), state_of(data_copy)) == before
 
 
 def test_nothing_of_the_users_git_configuration_runs(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran = tmp_path / "ran"
     hooks = tmp_path / "hooks"
@@ -127,8 +108,8 @@ def test_nothing_of_the_users_git_configuration_runs(
     for name in ("post-checkout", "pre-commit", "post-commit", "post-index-change", "reference-transaction"):
         (hooks / name).write_text(f"#!/bin/sh\necho {name} >> {ran}\n")
         (hooks / name).chmod(0o755)
-    (project / ".gitattributes").write_text("*.py filter=mine\n")
-    commit_all(project, "A filter")
+    (data_copy / ".gitattributes").write_text("*.py filter=mine\n")
+    commit_all(data_copy, "A filter")
     text = (Path.home() / ".gitconfig").read_text()
     config = tmp_path / "gitconfig"
     config.write_text(
@@ -138,34 +119,34 @@ def test_nothing_of_the_users_git_configuration_runs(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "no-index"))
     monkeypatch.delenv("GIT_INDEX_FILE")
-    with opened(project) as ready:
+    with opened(data_copy) as ready:
         assert (ready.place.project / "src/train.py").read_bytes() == ready.run.get("src/train.py")
     assert not ran.exists()
 
 
-def test_submodules_are_named_and_refused(project: Path) -> None:
-    head = run("git", "rev-parse", "HEAD", cwd=project).stdout.strip()
-    run("git", "update-index", "--add", "--cacheinfo", f"160000,{head},src/library", cwd=project)
-    run("git", "commit", "--quiet", "--message", "A submodule", cwd=project)
-    with pytest.raises(CannotVerify, match="submodules") as told, opened(project):
+def test_submodules_are_named_and_refused(data_copy: Path) -> None:
+    head = run("git", "rev-parse", "HEAD", cwd=data_copy).stdout.strip()
+    run("git", "update-index", "--add", "--cacheinfo", f"160000,{head},src/library", cwd=data_copy)
+    run("git", "commit", "--quiet", "--message", "A submodule", cwd=data_copy)
+    with pytest.raises(CannotVerify, match="submodules") as told, opened(data_copy):
         pass
     assert told.value.where == "src/library"
 
 
-def test_what_git_lfs_holds_is_named_and_refused(project: Path) -> None:
-    (project / ".gitattributes").write_text("*.bin filter=lfs\n")
+def test_what_git_lfs_holds_is_named_and_refused(data_copy: Path) -> None:
+    (data_copy / ".gitattributes").write_text("*.bin filter=lfs\n")
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 3\n"
-    (project / "data" / "big.bin").write_text(pointer)
-    commit_all(project, "LFS")
-    with pytest.raises(CannotVerify, match="LFS") as told, opened(project):
+    (data_copy / "data" / "big.bin").write_text(pointer)
+    commit_all(data_copy, "LFS")
+    with pytest.raises(CannotVerify, match="LFS") as told, opened(data_copy):
         pass
     assert told.value.where == "data/big.bin"
 
 
-def test_a_broken_repository_is_told_in_gits_words(project: Path, temporary: Path) -> None:
-    blob = run("git", "rev-parse", "HEAD:src/train.py", cwd=project).stdout.strip()
-    (project / ".git/objects" / blob[:2] / blob[2:]).unlink()
-    with pytest.raises(CannotVerify, match="Git cannot write") as told, opened(project):
+def test_a_broken_repository_is_told_in_gits_words(data_copy: Path, temporary: Path) -> None:
+    blob = run("git", "rev-parse", "HEAD:src/train.py", cwd=data_copy).stdout.strip()
+    (data_copy / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(CannotVerify, match="Git cannot write") as told, opened(data_copy):
         pass
     assert blob in str(told.value.found)
     assert list(temporary.iterdir()) == []
@@ -175,14 +156,14 @@ class TestFreshClone:
     """Everything from the remotes, as a stranger would get it."""
 
     @pytest.fixture
-    def pushed(self, project: Path, tmp_path: Path) -> Path:
-        run("git", "init", "--quiet", "--bare", tmp_path / "git-remote", cwd=project)
-        run("git", "remote", "add", "origin", tmp_path / "git-remote", cwd=project)
-        dvc(project, "remote", "add", "--default", "store", str(tmp_path / "dvc-remote"))
-        commit_all(project, "A remote")
-        run("git", "push", "--quiet", "origin", "HEAD:main", cwd=project)
-        dvc(project, "push")
-        return project
+    def pushed(self, data_copy: Path, tmp_path: Path) -> Path:
+        run("git", "init", "--quiet", "--bare", tmp_path / "git-remote", cwd=data_copy)
+        run("git", "remote", "add", "origin", tmp_path / "git-remote", cwd=data_copy)
+        dvc(data_copy, "remote", "add", "--default", "store", str(tmp_path / "dvc-remote"))
+        commit_all(data_copy, "A remote")
+        run("git", "push", "--quiet", "origin", "HEAD:main", cwd=data_copy)
+        dvc(data_copy, "push")
+        return data_copy
 
     def test_it_needs_neither_the_users_objects_nor_the_cache(self, pushed: Path, tmp_path: Path) -> None:
         before = state_of(pushed), state_of(tmp_path / "git-remote"), state_of(tmp_path / "dvc-remote")
@@ -221,8 +202,11 @@ class TestFreshClone:
         with opened(pushed, name, fresh_clone=True) as ready:
             assert "seed: 1" in (ready.place.project / "params.yaml").read_text()
 
-    def test_no_remote(self, project: Path) -> None:
-        with pytest.raises(CannotVerify, match="no remote to clone from"), opened(project, fresh_clone=True):
+    def test_no_remote(self, data_copy: Path) -> None:
+        with (
+            pytest.raises(CannotVerify, match="no remote to clone from"),
+            opened(data_copy, fresh_clone=True),
+        ):
             pass
 
 
@@ -237,15 +221,15 @@ class TestLeftovers:
         (folder / "lock").write_text("")
         return folder
 
-    def test_of_a_dead_process_it_is_removed(self, made: Path, temporary: Path) -> None:
+    def test_of_a_dead_process_it_is_removed(self, data_run: Path, temporary: Path) -> None:
         folder = self.left(temporary)
-        with workplace(load(made, "HEAD")) as place:
+        with workplace(load(data_run, "HEAD")) as place:
             assert not folder.exists()
             assert list(temporary.iterdir()) == [place.folder]
         assert list(temporary.iterdir()) == []
 
-    def test_of_a_living_process_it_stays(self, made: Path, temporary: Path) -> None:
-        with workplace(load(made, "HEAD")) as first, workplace(load(made, "HEAD")) as second:
+    def test_of_a_living_process_it_stays(self, data_run: Path, temporary: Path) -> None:
+        with workplace(load(data_run, "HEAD")) as first, workplace(load(data_run, "HEAD")) as second:
             assert first.top.is_dir()
             assert second.top.is_dir()
         assert list(temporary.iterdir()) == []
@@ -298,16 +282,16 @@ class TestLeftovers:
         assert (tmp_path / "kept").is_dir()
 
 
-def test_a_dvc_folder_is_needed(project: Path) -> None:
-    run("git", "rm", "-r", "--quiet", "--cached", ".dvc", cwd=project)
-    run("git", "commit", "--quiet", "--message", "No DVC", cwd=project)
-    with pytest.raises(CannotVerify, match="no DVC project"), opened(project):
+def test_a_dvc_folder_is_needed(data_copy: Path) -> None:
+    run("git", "rm", "-r", "--quiet", "--cached", ".dvc", cwd=data_copy)
+    run("git", "commit", "--quiet", "--message", "No DVC", cwd=data_copy)
+    with pytest.raises(CannotVerify, match="no DVC project"), opened(data_copy):
         pass
 
 
-def test_data_is_needed(project: Path) -> None:
-    forget_cache(project)
-    with pytest.raises(CannotVerify, match="neither DVC's cache nor a remote"), opened(project):
+def test_data_is_needed(data_copy: Path) -> None:
+    forget_cache(data_copy)
+    with pytest.raises(CannotVerify, match="neither DVC's cache nor a remote"), opened(data_copy):
         pass
 
 
@@ -335,32 +319,32 @@ class TestLinks:
             ("params.yaml", "config.local"),
         ],
     )
-    def test_leads_nowhere(self, project: Path, outside: Path, name: str, target: str) -> None:
-        (project / "link").symlink_to(outside / target)
-        run("git", "add", "--force", "link", cwd=project)
-        blob = run("git", "rev-parse", ":link", cwd=project).stdout.strip()
-        run("git", "rm", "-r", "--quiet", "--cached", "--ignore-unmatch", name, "link", cwd=project)
-        run("git", "update-index", "--add", "--cacheinfo", f"120000,{blob},{name}", cwd=project)
-        tree = run("git", "write-tree", cwd=project).stdout.strip()
-        commit = run("git", "commit-tree", tree, "-p", "HEAD", "-m", "A link", cwd=project).stdout.strip()
-        run("git", "reset", "--quiet", "--hard", "HEAD", cwd=project)
-        before = state_of(outside), state_of(project)
-        read = load(project, "HEAD")
+    def test_leads_nowhere(self, data_copy: Path, outside: Path, name: str, target: str) -> None:
+        (data_copy / "link").symlink_to(outside / target)
+        run("git", "add", "--force", "link", cwd=data_copy)
+        blob = run("git", "rev-parse", ":link", cwd=data_copy).stdout.strip()
+        run("git", "rm", "-r", "--quiet", "--cached", "--ignore-unmatch", name, "link", cwd=data_copy)
+        run("git", "update-index", "--add", "--cacheinfo", f"120000,{blob},{name}", cwd=data_copy)
+        tree = run("git", "write-tree", cwd=data_copy).stdout.strip()
+        commit = run("git", "commit-tree", tree, "-p", "HEAD", "-m", "A link", cwd=data_copy).stdout.strip()
+        run("git", "reset", "--quiet", "--hard", "HEAD", cwd=data_copy)
+        before = state_of(outside), state_of(data_copy)
+        read = load(data_copy, "HEAD")
         linked = dataclasses.replace(read, commit=commit)
         with contextlib.suppress(ReproofError), workplace(linked) as place:
             plan = choose(linked, place)
             bring(linked, place, plan)
             attempt(linked, place, plan, changes=Changes(params={"seed": 1}), say=lambda _: None)
-        assert (state_of(outside), state_of(project)) == before
+        assert (state_of(outside), state_of(data_copy)) == before
 
 
-def test_an_output_that_is_a_link_was_not_made_here(project: Path) -> None:
-    pipeline = yaml.safe_load((project / "dvc.yaml").read_text())
+def test_an_output_that_is_a_link_was_not_made_here(data_copy: Path) -> None:
+    pipeline = yaml.safe_load((data_copy / "dvc.yaml").read_text())
     cmd = "python src/prepare.py; mv prepared data/kept; ln -s data/kept prepared"
     pipeline["stages"]["prepare"]["cmd"] = cmd
-    (project / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-    commit_all(project, "A link")
+    (data_copy / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    commit_all(data_copy, "A link")
     linked = pytest.raises(CannotVerify, match="an output is a link")
-    with opened(project, only=["prepare"]) as ready, linked as told:
+    with opened(data_copy, only=["prepare"]) as ready, linked as told:
         ready.execute()
     assert told.value.where == "prepared"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reproof import dvc, files, git, npz, state
+from reproof import dvc, files, git, npz, revisions, state
 from reproof.errors import ReproofError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def find(root: Path, reference: str) -> Path:
         # DVC's temporary workspaces are repositories of their own, which know no other experiments.
         main_root = dvc.caller().main_root or root
         with git.open_repository(main_root) as repo:
-            commit = git.resolve(repo, reference).commit
+            commit = revisions.resolve(repo, reference).commit
             if reference in [branch.name for branch in repo.heads] or reference == "HEAD":
                 raise ReproofError(
                     "a branch moves, and DVC would not see that it did",

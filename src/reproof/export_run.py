@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from reproof import digest, dvc, file_names, files, git
+from reproof import digest, dvc, file_names, files, git, revisions
 from reproof.errors import ReproofError
 from reproof.invocation import LATEST
 
@@ -40,7 +40,7 @@ def export_run(root: Path, name: str, output: Path | None = None) -> Exported:
             the folder exists already.
     """
     with git.open_repository(root) as repo:
-        revision = git.resolve(repo, name)
+        revision = revisions.resolve(repo, name)
         inner = git.prefix(repo, root)
         meta_bytes = git.file_at(repo, revision.commit, f"{inner}{LATEST}/meta.json")
     if meta_bytes is None:

@@ -38,10 +38,6 @@ NOT_CODE = (
 """What a run writes, what people write about runs, and what is recorded apart (params, packages): no part
 of the identity of the code."""
 
-EXPERIMENT_REFS = "refs/exps/"
-_EXPERIMENT_REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
-"""DVC's experiments, by their baseline; its own bookkeeping lies beside them (refs/exps/exec, …/stash)."""
-
 _MAX_NAMED_FILES = 50
 _MAX_CODE_BYTES = 5_000_000
 """An untracked file that is larger is data, and no part of the code tree."""
@@ -184,80 +180,6 @@ def prefix(repo: git.Repo, project: Path) -> str:
     return "" if relative == "." else f"{relative}/"
 
 
-@dataclass(frozen=True)
-class Revision:
-    """What a name stands for: its commit, and the experiment's name when it is one."""
-
-    commit: str
-    experiment: str | None
-
-
-def resolve(repo: git.Repo, name: str) -> Revision:
-    """Resolve an experiment's name, a branch, a tag or a commit.
-
-    Raises:
-        ReproofError: when it is none of these, or when several experiments bear the name.
-    """
-    import git
-
-    refs = git.Reference.iter_items(repo, EXPERIMENT_REFS)
-    named = {str(ref.path): ref for ref in refs if _EXPERIMENT_REF.fullmatch(str(ref.path))}
-    matching = {path: ref for path, ref in named.items() if path == name or _experiment_name(path) == name}
-    commits = {ref.commit.hexsha for ref in matching.values()}
-    if len(commits) > 1:
-        raise ReproofError(
-            f"{len(commits)} experiments are called {name!r}",
-            hint="name one by its commit: " + ", ".join(sorted(commit[:10] for commit in commits)),
-        )
-    if commits:
-        found = commits.pop()
-        other = _commit_of(repo, name)
-        if other not in (None, found):
-            raise ReproofError(
-                f"{name!r} is an experiment, and something else too",
-                found=f"experiment {found[:10]}, and Git's own {str(other)[:10]}",
-                hint=f"name one by its commit: {found}, {other}"
-                if name not in (found, other)
-                else f"rename or remove the experiment of that name: {next(iter(matching))}",
-            )
-        return Revision(found, _experiment_name(next(iter(matching))))
-    if not name or name.startswith("-"):
-        raise ReproofError(f"no such revision: {name!r}")
-    try:
-        commit = repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    except git.GitCommandError as error:
-        words = said(error)
-        if words.startswith("fatal:"):  # such as a repository of another owner
-            raise ReproofError("Git refuses", where=name, found=words) from error
-        known = sorted({_experiment_name(path) for path in named})
-        raise ReproofError(
-            f"no such revision: {name!r}",
-            expected="an experiment's name, a branch, a tag or a commit",
-            hint=_where_it_may_be(repo, known),
-        ) from error
-    experiment = next((_experiment_name(p) for p, ref in named.items() if ref.commit.hexsha == commit), None)
-    return Revision(str(commit), experiment)
-
-
-def _commit_of(repo: git.Repo, name: str) -> str | None:
-    """The commit that Git itself knows by a name that no path of an experiment's ref is; None for none."""
-    import git
-
-    if not name or name.startswith(("-", EXPERIMENT_REFS)):
-        return None
-    try:
-        return str(repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"))
-    except git.GitCommandError:
-        return None
-
-
-def _where_it_may_be(repo: git.Repo, experiments: list[str]) -> str:
-    known = f"experiments here: {', '.join(experiments[:10])}"
-    hint = known if experiments else "there are no experiments here yet"
-    shallow = repo.git.rev_parse("--is-shallow-repository") == "true"
-    return f"{hint}; `git fetch --unshallow` brings older commits" if shallow else hint
-
-
 def said(error: git.GitCommandError) -> str:
     """Return what Git wrote to standard error, on one line and without credentials."""
     line = " ".join(str(error.stderr).split()).removeprefix("stderr: ").strip("'")
@@ -293,11 +215,6 @@ def pull_request(env: Mapping[str, str] = os.environ) -> str | None:
         return number
     found = re.fullmatch(r"refs/pull/(\d+)/(?:merge|head)", env.get("GITHUB_REF", ""))
     return found.group(1) if found else None
-
-
-def _experiment_name(ref_path: str) -> str:
-    found = _EXPERIMENT_REF.fullmatch(ref_path)
-    return found.group(1) if found else ref_path
 
 
 def _size(path: Path) -> int:

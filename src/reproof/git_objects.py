@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from reproof import files, git, redact
+from reproof import files, git, redact, revisions
 from reproof.errors import ReproofError
 from reproof.invocation import LATEST
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 BESIDE = ("dvc.yaml", "dvc.lock", "params.yaml")
 """What tells of a record from outside its folder: who holds which file, what a failed run was given."""
 
-REFUSED = "Git refuses"
-"""What is said where Git gives up on an object, such as one that a partial clone lacks."""
-
 _MAX_BLOB_BYTES = 64_000_000
 _MAX_FILES = 2_000
 _MAX_DEPTH = 8
 _CHUNK_BYTES = 1 << 20
+
+
+class Refused(ReproofError):
+    """Git gives up on an object, such as one that a partial clone lacks."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Objects:
         if not header:  # such as a repository of another owner
             self._said.seek(0)
             words = redact.text(self._said.read().decode("utf-8", "replace")).strip()
-            raise ReproofError(REFUSED, found=" ".join(words.split())[:300] or None)
+            raise Refused("Git refuses", found=" ".join(words.split())[:300] or None)
         parts = header.rsplit(b" ", 2)
         if (
             len(parts) != 3
@@ -146,7 +147,7 @@ def record_at(root: Path, rev: str) -> Iterator[Path]:
         ReproofError: no such revision, or it records no run.
     """
     with objects(root) as held, tempfile.TemporaryDirectory(prefix="reproof-record-") as temporary:
-        commit = git.resolve(held.repo, rev).commit
+        commit = revisions.resolve(held.repo, rev).commit
         entries = held.folder(f"{commit}:{held.prefix}{LATEST}") or {}
         if "meta.json" not in entries:
             raise ReproofError(

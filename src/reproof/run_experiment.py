@@ -14,7 +14,7 @@ from typing import Any
 
 from git import GitCommandError
 
-from reproof import dvc, failures, files, git, record, registry, screen
+from reproof import dvc, failures, files, git, record, registry, revisions, screen
 from reproof.errors import ReproofError
 from reproof.invocation import LATEST
 
@@ -102,7 +102,7 @@ def _save(root: Path, name: str, stage: str, *, force: bool) -> None:
                 "-m",
                 f"reproof: failed experiment {name}",
             )
-            ref = f"{git.EXPERIMENT_REFS}{baseline[:2]}/{baseline[2:]}/{name}"
+            ref = f"{revisions.EXPERIMENT_REFS}{baseline[:2]}/{baseline[2:]}/{name}"
             run_git("update-ref", ref, commit, *([] if force else ["0" * 40]))
         except GitCommandError as error:
             raise ReproofError(

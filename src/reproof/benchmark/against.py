@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from reproof import dvc, environment, files, git, params
+from reproof import dvc, environment, files, git, params, revisions
 from reproof.benchmark import brought, hardware, paired, verdict
 from reproof.benchmark.measuring import describe, measure, software
 from reproof.benchmark.paired_schema import Comparison, Outcome, PairedCell, Ratio, Side
@@ -57,7 +57,7 @@ def compare(
     """
     ours = _subject(root, _read(root), RECORD)
     with git.open_repository(root) as repo:
-        revision = git.resolve(repo, name)
+        revision = revisions.resolve(repo, name)
         held = git.file_at(repo, revision.commit, f"{git.prefix(repo, root)}{RECORD}")
     where = f"{RECORD} at {name} ({revision.commit[:10]})"
     if held is None:

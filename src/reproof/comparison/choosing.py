@@ -80,9 +80,9 @@ def choose(
 
 def _seeds_left_out(rows: Sequence[Row], kept: Sequence[Row], query: str) -> tuple[str, ...]:
     """A warning where a question about metrics keeps some seeds of a method: those that scored well."""
-    held = {_identity(row) for row in kept}
     if "metrics." not in query:
         return ()
+    held = {_identity(row) for row in kept}
     names = [
         one.name for one in group(rows).groups if 0 < sum(_identity(row) in held for row in one.rows) < one.n
     ]
@@ -100,10 +100,11 @@ def _baseline(
 ) -> Chosen:
     if named is not None:
         return Chosen(tuple(rows), known.find(named))
-    at = _branch_point(root, known)
+    began = _merge_base(root)
+    at = _recorded_at(root, known, began)
     among = next((row for row in rows if at is not None and is_same(row, at)), None)
     if at is not None and counts(at) and (among is not None or not revisions):
-        is_here = _merge_base(root) in ("HEAD", _said(root, "rev-parse", "HEAD"))
+        is_here = began in ("HEAD", _said(root, "rev-parse", "HEAD"))
         how = "the last one recorded here" if is_here else "recorded where this branch began"
         return Chosen(tuple(rows), among or at, how)
     whole = [row for row in rows if counts(row)]
@@ -182,10 +183,10 @@ def _nothing(known: Rows) -> ReproofError:
     return ReproofError("no run is recorded here yet", hint="run one first: dvc exp run")
 
 
-def _branch_point(root: Path, known: Rows) -> Row | None:
-    """The run that the tree holds at the commit where the branch began; on the default branch, at its tip."""
+def _recorded_at(root: Path, known: Rows, revision: str) -> Row | None:
+    """The run that the tree holds at a revision."""
     path = f":(literal){LATEST}/meta.json"  # from the project's folder, in which Git is asked
-    commit = _said(root, "rev-list", "-1", _merge_base(root), "--", path)
+    commit = _said(root, "rev-list", "-1", revision, "--", path)
     return next((row for row in reversed(known.rows) if commit and commit in row.commits), None)
 
 

@@ -107,9 +107,9 @@ def compare(
     next_best = None
     if ranked_by and ranked:
         best, after = headline.answer(ranked, ranked_by)
-        next_best = _pair(best, after, ranked_by) if after else None
-        if after and base and best.name == base.name and (known := after.verdicts.get(ranked_by.name)):
-            next_best = verdicts.turned(known)
+        known = after.verdicts.get(ranked_by.name) if after and base and best.name == base.name else None
+        if after:
+            next_best = verdicts.turned(known) if known else _pair(best, after, ranked_by)
     packages = caveats.packages(ranked, base, read)
     ranked = [
         replace(one, differs=(*one.differs, "packages")) if one.name in packages else one for one in ranked

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reproof import dvc, redact
 from reproof.errors import ReproofError
+from reproof.git import as_it_is
 from reproof.invocation import LATEST
 
 EXPERIMENTS, TAGS, HEADS, REMOTES = "refs/exps/", "refs/tags/", "refs/heads/", "refs/remotes/"
@@ -228,17 +229,8 @@ def git(root: Path, *arguments: str) -> bytes:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables that Git is run with: in English, without locks, and without a network.
-
-    Nothing is fetched just because we looked.
-    """
-    return {
-        **os.environ,
-        "LC_ALL": "C",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_ALLOW_PROTOCOL": "none",
-    }
+    """Return the variables that Git is run with: in English, and so that it leaves everything as it is."""
+    return {**os.environ, **as_it_is(), "LC_ALL": "C"}
 
 
 def refused(error: bytes) -> ReproofError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reproof import git, history, record_values, redact
+from reproof import git, history, record_values, redact, revisions
 from reproof.errors import ReproofError
 from reproof.git_objects import record_at
 from reproof.invocation import LATEST
@@ -122,7 +122,7 @@ def _of_workspace(repo: Repo, root: Path) -> tuple[Run, list[str]]:
 
 
 def _of_experiment(repo: Repo, root: Path, name: str, notes: list[str]) -> tuple[Run, list[str]]:
-    found = git.resolve(repo, name)
+    found = revisions.resolve(repo, name)
     if found.experiment is None:
         raise ReproofError(
             "not an experiment",

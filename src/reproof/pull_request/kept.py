@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reproof import git, history
+from reproof import history, revisions
 from reproof.errors import ReproofError
 from reproof.invocation import LATEST
 
@@ -22,7 +22,7 @@ def of_the_workspace(repo: Repo, root: Path) -> list[str]:
     with contextlib.suppress(ReproofError):
         run = history.of_results(root / LATEST)
         if run is not None and run.experiment is not None:
-            found = git.resolve(repo, run.experiment)
+            found = revisions.resolve(repo, run.experiment)
             return [found.commit] if found.experiment else []
     return []
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reproof import git
+from reproof import revisions
 from reproof.errors import ReproofError
 from reproof.git_objects import Objects, objects
 from reproof.history import Row, Rows
@@ -77,11 +77,11 @@ def _no_base(name: str, commit: str | None) -> str:
 
 def _base(held: Objects, base: str | None, job: Job | None) -> tuple[str, str | None]:
     if base is not None:
-        return base, git.resolve(held.repo, base).commit
+        return base, revisions.resolve(held.repo, base).commit
     candidates: Sequence[str] = (*(job.bases if job else ()), *_USUAL)
     for name in candidates:
         try:
-            return name, git.resolve(held.repo, name).commit
+            return name, revisions.resolve(held.repo, name).commit
         except ReproofError:
             continue
     return (job.bases[0] if job and job.bases else ""), None

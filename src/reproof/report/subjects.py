@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reproof import files, git, history, record_values
+from reproof import files, git, history, record_values, revisions
 from reproof.errors import ReproofError
 from reproof.git_objects import objects, record_at
 from reproof.invocation import LATEST
@@ -86,7 +86,7 @@ class _Place:
 
 def _resolved(root: Path, rev: str) -> _Place:
     with git.open_repository(root) as repo:
-        found = git.resolve(repo, rev)
+        found = revisions.resolve(repo, rev)
     return _Place(found.commit, found.experiment)
 
 

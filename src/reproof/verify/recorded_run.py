@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from reproof import dvc, git, git_objects, record_values, recorded
+from reproof import dvc, git, git_objects, record_values, recorded, revisions
 from reproof.errors import ReproofError
 from reproof.invocation import LATEST
 from reproof.verify.errors import CannotVerify
@@ -98,7 +98,7 @@ def load(root: Path, rev: str) -> RecordedRun:
     """
     with git_objects.objects(root) as held:
         try:
-            found = git.resolve(held.repo, rev)
+            found = revisions.resolve(held.repo, rev)
         except ReproofError as error:
             raise CannotVerify(
                 error.what, where=error.where, expected=error.expected, found=error.found, hint=error.hint

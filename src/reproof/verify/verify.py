@@ -114,10 +114,6 @@ def _check_folder(folder: Path) -> None:
 def _loaded(root: Path, rev: str) -> RecordedRun:
     try:
         return recorded_run.load(root, rev)
-    except CannotVerify:
-        raise
-    except ReproofError as error:
-        if error.what != git_objects.REFUSED:
-            raise
+    except git_objects.Refused as error:
         hint = "in a partial clone: `git fetch --refetch --no-filter`, or verify with --fresh-clone"
         raise CannotVerify("Git cannot read the commit", where=rev, found=error.found, hint=hint) from error

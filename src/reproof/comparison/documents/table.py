@@ -33,7 +33,7 @@ class _Column:
 
     @property
     def width(self) -> int:
-        return max(_cells(cell) for cell in (self.title, *self.cells))
+        return max(_width(cell) for cell in (self.title, *self.cells))
 
 
 def as_table(comparison: Comparison, *, width: int = WIDTH) -> str:
@@ -173,12 +173,12 @@ def _fitting(columns: Sequence[_Column], width: int) -> tuple[list[_Column], lis
 def _line(cells: Sequence[str], columns: Sequence[_Column]) -> str:
     padded = []
     for cell, column in zip(cells, columns, strict=True):
-        blanks = " " * (column.width - _cells(cell))
+        blanks = " " * (column.width - _width(cell))
         padded.append(blanks + cell if column.is_number else cell + blanks)
     return _GAP.join(padded).rstrip()
 
 
-def _cells(text: str) -> int:
+def _width(text: str) -> int:
     """How many cells of a terminal a text takes: two each for wide letters, none for marks on others."""
     if text.isascii():
         return len(text)
